@@ -1,0 +1,4 @@
+//! Chaos Mesh.
+
+#[derive(Debug, Clone, Default)]
+pub struct Memory {}
