@@ -1,1 +1,10 @@
+//! One crate of integration tests: everything that needs more than one floor, or a socket.
 
+#[cfg(feature = "sim")]
+mod sim_wire;
+#[cfg(feature = "sim")]
+mod sim_wire_kube;
+#[cfg(feature = "sim")]
+mod sim_wire_kubectl;
+#[cfg(feature = "sim")]
+mod sim_wire_recorded;

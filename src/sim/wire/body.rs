@@ -4,10 +4,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::protobuf;
 use super::refusal::Refusal;
 
 /// What a real server takes at most.
 const LIMIT: usize = 3 * 1024 * 1024;
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// Reads a whole body.
 pub(super) async fn read(body: Body) -> Result<Bytes, Refusal> {
@@ -32,6 +35,10 @@ fn yaml(text: &str) -> Result<Value, Refusal> {
 
 /// An object from a body of a write.
 pub(super) fn decode(bytes: &Bytes, media_type: &str) -> Result<Value, Refusal> {
+    if media_type == PROTOBUF {
+        return protobuf::decode(bytes)
+            .ok_or_else(|| Refusal::unsupported_media_type("application/json, application/yaml"));
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| Refusal::bad_request("the body is not UTF-8"))?;
     match media_type {
         "" | "application/json" | "application/json-patch+json" | "application/merge-patch+json"

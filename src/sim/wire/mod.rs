@@ -15,6 +15,7 @@ mod fields;
 mod handle;
 mod openapi;
 mod patch;
+mod protobuf;
 mod refusal;
 mod reply;
 mod request;
