@@ -131,9 +131,10 @@ fn server_side_apply(ask: &Ask<'_>) -> Answer {
     if !fits {
         return Err(Refusal::bad_request("invalid object type: the patch must state apiVersion and kind of the object"));
     }
-    if wanted["metadata"]["name"].is_null() {
-        wanted["metadata"]["name"] = ask.name().name.into();
-    }
+    let Some(metadata) = wanted.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return Err(Refusal::bad_request("invalid object: the patch must state metadata"));
+    };
+    metadata.entry("name").or_insert_with(|| ask.name().name.into());
     openapi::check(&ask.resource, &mut wanted, FieldValidation::Strict).map_err(|refusal| undeclared(ask, refusal))?;
     let applied = ask.state.world.with(|world| {
         let mut ledger = ask.state.ledger.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,6 +48,13 @@ fn replicas(scale: &Value) -> Result<u64, Refusal> {
     }
 }
 
+/// Sets a member of a section that is there.
+fn put(object: &mut Value, section: &str, field: &str, value: Value) {
+    if let Some(section) = object.get_mut(section).and_then(Value::as_object_mut) {
+        section.insert(field.to_owned(), value);
+    }
+}
+
 /// `PUT` or `PATCH` of the number.
 pub(super) fn set(ask: &Ask<'_>, change: Change) -> Answer {
     let query = ask.write_query()?;
@@ -62,9 +69,9 @@ pub(super) fn set(ask: &Ask<'_>, change: Change) -> Answer {
             None => patch::patched(ask, &view(&present))?,
         };
         let mut object = (*present).clone();
-        object["spec"]["replicas"] = replicas(&scale)?.into();
+        put(&mut object, "spec", "replicas", replicas(&scale)?.into());
         if let Some(version) = scale["metadata"]["resourceVersion"].as_str().filter(|version| !version.is_empty()) {
-            object["metadata"]["resourceVersion"] = version.into();
+            put(&mut object, "metadata", "resourceVersion", version.into());
         }
         let written = world.update(ask.at(), &ask.name(), object, &query)?;
         Ok(Reply::json(view(&written.object)).with_warnings(&written.warnings))

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::schemas::{BUILT_IN, REFERENCE, name_of, schema_of};
+use super::schemas::{BUILT_IN, REFERENCE, Served, name_of, schema_of, served};
 use crate::sim::wire::accept;
 use crate::sim::wire::refusal::Refusal;
 use crate::sim::wire::reply::{Answer, Reply};
@@ -29,9 +29,9 @@ fn references<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
 }
 
 /// The schemas of these resources and all that they refer to.
-fn closure(resources: &[Resource]) -> Map<String, Value> {
+fn closure<'a>(all: impl IntoIterator<Item = &'a Served>) -> Map<String, Value> {
     let mut schemas: Map<String, Value> =
-        resources.iter().map(|resource| (name_of(resource), schema_of(resource))).collect();
+        all.into_iter().map(|served| (name_of(&served.resource), schema_of(served))).collect();
     let mut seen: BTreeSet<String> = schemas.keys().cloned().collect();
     let mut open: Vec<String> = Vec::new();
     for schema in schemas.values() {
@@ -88,9 +88,9 @@ fn patch_operation(resource: &Resource) -> Value {
     operation
 }
 
-fn paths(resources: &[Resource]) -> Map<String, Value> {
+fn paths(all: &[Served]) -> Map<String, Value> {
     let mut paths = Map::new();
-    for resource in resources {
+    for resource in all.iter().map(|served| &served.resource) {
         let api = resource.at.api_version();
         let root = if resource.at.group.is_empty() { format!("/api/{api}") } else { format!("/apis/{api}") };
         let collection = match resource.scope {
@@ -117,32 +117,32 @@ fn paths(resources: &[Resource]) -> Map<String, Value> {
     paths
 }
 
-fn document(resources: &[Resource]) -> Value {
+fn document(all: &[Served]) -> Value {
     json!({
         "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.2"},
-        "paths": paths(resources), "components": {"schemas": closure(resources)},
+        "paths": paths(all), "components": {"schemas": closure(all)},
     })
 }
 
 /// `api/v1`, `apis/apps/v1`.
-fn by_version(state: &State) -> BTreeMap<String, Vec<Resource>> {
-    let mut versions: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
-    for resource in state.world.look(|world| world.resources().cloned().collect::<Vec<_>>()) {
-        let root = if resource.at.group.is_empty() { "api" } else { "apis" };
-        versions.entry(format!("{root}/{}", resource.at.api_version())).or_default().push(resource);
+fn by_version(state: &State) -> BTreeMap<String, Vec<Served>> {
+    let mut versions: BTreeMap<String, Vec<Served>> = BTreeMap::new();
+    for one in state.world.look(served) {
+        let at = &one.resource.at;
+        let root = if at.group.is_empty() { "api" } else { "apis" };
+        versions.entry(format!("{root}/{}", at.api_version())).or_default().push(one);
     }
     versions
 }
 
-fn hash(resources: &[Resource]) -> String {
-    let names: Vec<String> = resources.iter().map(name_of).collect();
+fn hash(all: &[Served]) -> String {
+    let names: Vec<String> = all.iter().map(|served| name_of(&served.resource)).collect();
     Sha256::digest(names.join(",")).iter().fold(String::new(), |text, byte| format!("{text}{byte:02X}"))
 }
 
 /// The document of the old format, as far as tools that only look for kinds need it.
 fn swagger(state: &State) -> Value {
-    let all: Vec<Resource> = by_version(state).into_values().flatten().collect();
-    let text = Value::Object(closure(&all)).to_string().replace(REFERENCE, "#/definitions/");
+    let text = Value::Object(closure(&state.world.look(served))).to_string().replace(REFERENCE, "#/definitions/");
     let definitions: Value = serde_json::from_str(&text).unwrap_or_default();
     json!({
         "swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.36.2"}, "paths": {},
@@ -162,8 +162,8 @@ pub(in crate::sim::wire) fn serve(state: &State, path: &str, accepted: Option<&s
     if path == "v3" {
         let paths: Map<String, Value> = versions
             .iter()
-            .map(|(name, resources)| {
-                let url = format!("/openapi/v3/{name}?hash={}", hash(resources));
+            .map(|(name, all)| {
+                let url = format!("/openapi/v3/{name}?hash={}", hash(all));
                 (name.clone(), json!({"serverRelativeURL": url}))
             })
             .collect();

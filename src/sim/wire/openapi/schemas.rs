@@ -14,7 +14,8 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::sim::world::Resource;
+use crate::sim::world::resource::CRDS;
+use crate::sim::world::{Name, Resource, World};
 
 /// Where a schema refers to another.
 pub(super) const REFERENCE: &str = "#/components/schemas/";
@@ -63,25 +64,54 @@ pub(super) fn name_of(resource: &Resource) -> String {
     }
 }
 
+/// A resource and, where it is defined by an object in the world, the schema that the object gives.
+pub(super) struct Served {
+    pub resource: Resource,
+    defined: Option<Value>,
+}
+
+/// Everything that is served, in discovery's order.
+pub(super) fn served(world: &World) -> Vec<Served> {
+    let with_definition = |resource: &Resource| {
+        let name = Name::cluster(resource.at.qualified());
+        let definition = resource.is_custom().then(|| world.get(&CRDS, &name).ok()).flatten();
+        let defined = definition.and_then(|definition| {
+            let versions = definition["spec"]["versions"].as_array()?;
+            let version = versions.iter().find(|version| version["name"] == *resource.at.version)?;
+            version["schema"].get("openAPIV3Schema").cloned()
+        });
+        Served { resource: resource.clone(), defined }
+    };
+    world.resources().map(with_definition).collect()
+}
+
 /// The schema of one resource, with the kind it stands for.
-pub(super) fn schema_of(resource: &Resource) -> Value {
-    let mut schema = BUILT_IN.get(&name_of(resource)).cloned().unwrap_or_else(|| custom(resource));
+pub(super) fn schema_of(served: &Served) -> Value {
+    let resource = &served.resource;
+    let mut schema = BUILT_IN.get(&name_of(resource)).cloned().unwrap_or_else(|| custom(served));
     schema["x-kubernetes-group-version-kind"] =
         json!([{"group": resource.at.group, "version": resource.at.version, "kind": resource.kind}]);
     schema
 }
 
-/// The schema of a custom kind, as far as it is known here: its frame.
-fn custom(resource: &Resource) -> Value {
+/// A custom kind: what its definition says, in the frame that every object has.
+fn custom(served: &Served) -> Value {
     let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    json!({
-        "type": "object",
-        "description": format!("{} is a custom resource of {}.", resource.kind, resource.at.group),
-        "properties": {
-            "apiVersion": {"type": "string", "description": "The versioned schema of this representation of an object."},
-            "kind": {"type": "string", "description": "The REST resource that this object represents."},
-            "metadata": {"allOf": [{"$ref": format!("{REFERENCE}io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")}]},
-            "spec": open, "status": open,
-        },
-    })
+    let defined = served.defined.clone().filter(Value::is_object);
+    let mut schema = defined.unwrap_or_else(|| json!({"type": "object", "properties": {"spec": open, "status": open}}));
+    let frame = [
+        ("apiVersion", json!({"type": "string", "description": "The versioned schema of this representation of an object."})),
+        ("kind", json!({"type": "string", "description": "The REST resource that this object represents."})),
+        ("metadata", json!({
+            "description": "Standard object's metadata.",
+            "allOf": [{"$ref": format!("{REFERENCE}io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")}],
+        })),
+    ];
+    if !schema["properties"].is_object() {
+        schema["properties"] = json!({});
+    }
+    for (name, part) in frame {
+        schema["properties"][name] = part;
+    }
+    schema
 }

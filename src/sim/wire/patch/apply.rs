@@ -17,13 +17,15 @@ pub(in crate::sim::wire) struct Conflict {
     pub field: String,
 }
 
+/// Objects remembered at most; one of them goes for a new one, and is then as if never applied.
+const REMEMBERED: usize = 10_000;
+
 impl Ledger {
     pub fn record(&mut self, uid: &str, manager: &str, applied: Value) {
+        if self.0.len() >= REMEMBERED && !self.0.contains_key(uid) {
+            self.0.pop_first();
+        }
         self.0.entry(uid.to_owned()).or_default().insert(manager.to_owned(), applied);
-    }
-
-    pub fn forget(&mut self, uid: &str) {
-        self.0.remove(uid);
     }
 
     fn of(&self, uid: &str, manager: &str) -> Option<&Value> {

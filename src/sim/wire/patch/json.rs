@@ -68,6 +68,18 @@ fn remove(document: &mut Value, path: &[String]) -> Option<Value> {
     }
 }
 
+/// How many values a document has in it.
+fn size(value: &Value) -> usize {
+    1 + match value {
+        Value::Object(map) => map.values().map(size).sum(),
+        Value::Array(list) => list.iter().map(size).sum(),
+        _leaf => 0,
+    }
+}
+
+/// A few copies of copies would fill the memory.
+const MOST_VALUES: usize = 1_000_000;
+
 fn step(document: &mut Value, operation: &Value) -> Result<(), Refusal> {
     let name = operation["op"].as_str().unwrap_or_default();
     let pointer = operation["path"].as_str().ok_or_else(|| Refusal::bad_request("a JSON patch operation needs a path"))?;
@@ -93,6 +105,9 @@ fn step(document: &mut Value, operation: &Value) -> Result<(), Refusal> {
         }
         "copy" => {
             let value = walk(document, &from()?).cloned().ok_or_else(|| missing("copy"))?;
+            if size(document).saturating_add(size(&value)) > MOST_VALUES {
+                return Err(Refusal::new(413, "RequestEntityTooLarge", "the copies of a JSON patch are too large"));
+            }
             add(document, &path, value).ok_or_else(|| missing("copy"))
         }
         "move" => {
