@@ -1,1 +1,2 @@
-
+#[cfg(feature = "sim")]
+mod sim_world;
