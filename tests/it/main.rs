@@ -8,3 +8,5 @@ mod sim_wire_kube;
 mod sim_wire_kubectl;
 #[cfg(feature = "sim")]
 mod sim_wire_recorded;
+#[cfg(feature = "sim")]
+mod sim_world;

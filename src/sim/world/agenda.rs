@@ -30,6 +30,8 @@ pub enum Due {
     Cron(Name),
     Workflow(Name),
     WorkflowNode(Name),
+    /// A container beyond its memory limit: pod uid and container.
+    OutOfMemory(String, String),
     /// A broker says how it is, by pod uid.
     Heartbeat(String),
     /// Old events go.

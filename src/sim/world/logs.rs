@@ -98,6 +98,17 @@ impl Logs {
         }
     }
 
+    /// Everything written so far was written before mark zero, where `built` becomes mark zero.
+    pub fn rebase(&mut self, built: Mark) {
+        for line in self
+            .journals
+            .values_mut()
+            .flat_map(|journal| journal.current.lines.iter_mut())
+        {
+            line.at = Mark::from_nanos(line.at.as_nanos().saturating_sub(built.as_nanos()));
+        }
+    }
+
     pub fn forget(&mut self, pod_uid: &str) {
         self.journals.retain(|(uid, _), _| uid != pod_uid);
     }

@@ -200,11 +200,6 @@ impl World {
         Value::from(seconds(self.wall()))
     }
 
-    /// RFC 3339 to the microsecond, as leases and new events have it.
-    pub(super) fn micro_timestamp(&self) -> Value {
-        Value::from(self.wall().0.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
-    }
-
     pub(super) fn note(&mut self, what: What) {
         self.happenings.push(Happening { at: self.now, what });
     }

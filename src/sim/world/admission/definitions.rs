@@ -11,17 +11,15 @@ const DEPTH: usize = 3;
 
 /// Puts a definition for each kind into a new world.
 pub fn crds(world: &mut World) {
-    let kinds: Vec<Resource> = world.registry.iter().filter(|one| one.at.group == CHAOS_GROUP).cloned().collect();
+    let kinds: Vec<Resource> = world
+        .registry
+        .iter()
+        .filter(|one| one.at.group == CHAOS_GROUP)
+        .cloned()
+        .collect();
     for resource in kinds {
         let crd = definition(&resource, &world.timestamp());
-        world.make(&CRDS, crd.clone());
-        // A new object's status is dropped; a definition without one is not served.
-        let name = crate::sim::world::query::Name::cluster(crate::sim::world::object::name(&crd));
-        if let Some(present) = world.store.get(&CRDS, &name) {
-            let mut present = (**present).clone();
-            present["status"] = crd["status"].clone();
-            world.put(&CRDS, present);
-        }
+        world.make(&CRDS, crd);
     }
 }
 
@@ -30,7 +28,9 @@ fn definition(resource: &Resource, now: &Value) -> Value {
         "kind": resource.kind, "listKind": resource.list_kind(), "plural": resource.at.plural,
         "singular": resource.singular, "shortNames": resource.short_names,
     });
-    let mut root = schema::of_kind(&resource.kind).map(|node| schema::openapi(node, DEPTH)).unwrap_or_default();
+    let mut root = schema::of_kind(&resource.kind)
+        .map(|node| schema::openapi(node, DEPTH))
+        .unwrap_or_default();
     for field in ["apiVersion", "kind"] {
         root["properties"][field] = json!({"type": "string"});
     }

@@ -21,16 +21,25 @@ pub fn of_kind(kind: &str) -> Option<&'static Value> {
 
 /// Name, type and path of each column that `get` prints.
 pub fn columns(kind: &str) -> &'static [Value] {
-    let columns = SCHEMAS.get("kinds").and_then(|kinds| kinds.get(kind)?.get("columns")?.as_array());
+    let columns = SCHEMAS
+        .get("kinds")
+        .and_then(|kinds| kinds.get(kind)?.get("columns")?.as_array());
     columns.map(Vec::as_slice).unwrap_or_default()
 }
 
 fn resolve(node: &'static Value) -> &'static Value {
-    node.get("$").and_then(Value::as_str).and_then(|part| SCHEMAS.get("parts")?.get(part)).unwrap_or(node)
+    node.get("$")
+        .and_then(Value::as_str)
+        .and_then(|part| SCHEMAS.get("parts")?.get(part))
+        .unwrap_or(node)
 }
 
 fn child(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 /// Takes out what the schema does not know and names it.
@@ -88,7 +97,10 @@ pub fn fill(node: &'static Value, value: &mut Value, zeros: Zeros) {
                 if let Some(default) = rule_node.get("d").filter(|_| !map.contains_key(key)) {
                     map.insert(key.clone(), default.clone());
                 }
-                let required = node.get("r").and_then(Value::as_array).is_some_and(|all| all.contains(&json!(key)));
+                let required = node
+                    .get("r")
+                    .and_then(Value::as_array)
+                    .is_some_and(|all| all.contains(&json!(key)));
                 if required && zeros == Zeros::Fill && !map.contains_key(key) {
                     let zero = match rule_node.get("t").and_then(Value::as_str) {
                         Some("s") => Some(json!("")),
@@ -128,7 +140,13 @@ pub fn judge(node: &'static Value, value: &Value, path: &str, causes: &mut Vec<C
         causes.push(Cause::unsupported(path, value, &allowed));
     }
     judge_bounds(node, value, path, causes);
-    for key in node.get("r").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    for key in node
+        .get("r")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         if value.get(key).is_none() {
             causes.push(Cause::required(&child(path, key)));
         }
@@ -136,7 +154,10 @@ pub fn judge(node: &'static Value, value: &Value, path: &str, causes: &mut Vec<C
     match value {
         Value::Object(map) => {
             for (key, inner) in map {
-                let rule = node.get("p").and_then(|known| known.get(key)).or_else(|| node.get("m"));
+                let rule = node
+                    .get("p")
+                    .and_then(|known| known.get(key))
+                    .or_else(|| node.get("m"));
                 if let Some(rule) = rule {
                     judge(rule, inner, &child(path, key), causes);
                 }
@@ -155,11 +176,15 @@ pub fn judge(node: &'static Value, value: &Value, path: &str, causes: &mut Vec<C
 
 fn judge_bounds(node: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
     let number = value.as_f64();
-    if let (Some(number), Some(least)) = (number, node.get("min").and_then(Value::as_f64)) && number < least {
+    if let (Some(number), Some(least)) = (number, node.get("min").and_then(Value::as_f64))
+        && number < least
+    {
         let why = format!("{path} in body should be greater than or equal to {least}");
         causes.push(Cause::invalid(path, value, &why));
     }
-    if let (Some(number), Some(most)) = (number, node.get("max").and_then(Value::as_f64)) && number > most {
+    if let (Some(number), Some(most)) = (number, node.get("max").and_then(Value::as_f64))
+        && number > most
+    {
         let why = format!("{path} in body should be less than or equal to {most}");
         causes.push(Cause::invalid(path, value, &why));
     }
@@ -191,7 +216,13 @@ pub fn openapi(node: &'static Value, depth: usize) -> Value {
         _ => "object",
     };
     let mut out = json!({"type": kind});
-    for (short, long) in [("r", "required"), ("e", "enum"), ("d", "default"), ("min", "minimum"), ("max", "maximum")] {
+    for (short, long) in [
+        ("r", "required"),
+        ("e", "enum"),
+        ("d", "default"),
+        ("min", "minimum"),
+        ("max", "maximum"),
+    ] {
         if let Some(value) = node.get(short) {
             out[long] = value.clone();
         }
@@ -209,7 +240,9 @@ pub fn openapi(node: &'static Value, depth: usize) -> Value {
         return out;
     }
     if let Some(known) = node.get("p").and_then(Value::as_object) {
-        let known = known.iter().map(|(key, rule)| (key.clone(), openapi(rule, depth - 1)));
+        let known = known
+            .iter()
+            .map(|(key, rule)| (key.clone(), openapi(rule, depth - 1)));
         out["properties"] = Value::Object(known.collect());
     }
     if let Some(values) = node.get("m") {

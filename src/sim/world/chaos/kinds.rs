@@ -6,8 +6,20 @@ use crate::sim::world::object;
 
 /// Kinds that inject, or pretend to.
 const INJECTIONS: [&str; 14] = [
-    "PodChaos", "NetworkChaos", "StressChaos", "IOChaos", "TimeChaos", "DNSChaos", "HTTPChaos", "KernelChaos",
-    "JVMChaos", "BlockChaos", "AWSChaos", "AzureChaos", "GCPChaos", "PhysicalMachineChaos",
+    "PodChaos",
+    "NetworkChaos",
+    "StressChaos",
+    "IOChaos",
+    "TimeChaos",
+    "DNSChaos",
+    "HTTPChaos",
+    "KernelChaos",
+    "JVMChaos",
+    "BlockChaos",
+    "AWSChaos",
+    "AzureChaos",
+    "GCPChaos",
+    "PhysicalMachineChaos",
 ];
 
 pub const FINALIZER: &str = "chaos-mesh/records";

@@ -57,8 +57,16 @@ enum Pass {
 }
 
 pub fn reconcile(world: &mut World, at: &ResourceRef, name: &Name) {
-    let Some(object) = world.store.get(at, name).cloned() else { return };
-    for step in [init_finalizer, desired_phase, conditions, records, clean_finalizers] {
+    let Some(object) = world.store.get(at, name).cloned() else {
+        return;
+    };
+    for step in [
+        init_finalizer,
+        desired_phase,
+        conditions,
+        records,
+        clean_finalizers,
+    ] {
         match step(world, at, &object) {
             Pass::Wrote => {
                 let soon = world.dice.millis(4, 15);
@@ -85,26 +93,47 @@ fn init_finalizer(world: &mut World, at: &ResourceRef, object: &Arc<Value>) -> P
     list.push(FINALIZER);
     object::meta_mut(&mut changed).insert("finalizers".into(), json!(list));
     world.write(at, changed);
-    tell(world, object, "initFinalizers", Report::normal("FinalizerInited", "Finalizer has been inited"));
+    tell(
+        world,
+        object,
+        "initFinalizers",
+        Report::normal("FinalizerInited", "Finalizer has been inited"),
+    );
     Pass::Wrote
 }
 
 /// What the object's clock and its annotations ask for, the event that tells a change, and when to look again.
 fn wanted(world: &World, object: &Value) -> (&'static str, Option<Report>, Option<Mark>) {
     if object::is_terminating(object) {
-        return ("Stop", Some(Report::normal("Deleted", "Experiment has been deleted")), None);
+        return (
+            "Stop",
+            Some(Report::normal("Deleted", "Experiment has been deleted")),
+            None,
+        );
     }
     if kinds::is_one_shot(object) {
         return ("Run", None, None);
     }
     let ends = end_of(world, object);
     if ends.is_some_and(|ends| ends <= world.now) {
-        return ("Stop", Some(Report::normal("TimeUp", "Time up according to the duration")), None);
+        return (
+            "Stop",
+            Some(Report::normal("TimeUp", "Time up according to the duration")),
+            None,
+        );
     }
     if kinds::is_paused(object) {
-        return ("Stop", Some(Report::normal("Paused", "Experiment has been paused")), ends);
+        return (
+            "Stop",
+            Some(Report::normal("Paused", "Experiment has been paused")),
+            ends,
+        );
     }
-    ("Run", Some(Report::normal("Started", "Experiment has started")), ends)
+    (
+        "Run",
+        Some(Report::normal("Started", "Experiment has started")),
+        ends,
+    )
 }
 
 /// The duration counts from the creation, which is written in whole seconds.
@@ -143,13 +172,16 @@ fn updated(world: &mut World, object: &Value, component: &str, field: &str) {
 }
 
 fn list_of(object: &Value) -> Option<&Vec<Value>> {
-    object.pointer("/status/experiment/containerRecords").and_then(Value::as_array)
+    object
+        .pointer("/status/experiment/containerRecords")
+        .and_then(Value::as_array)
 }
 
 fn conditions(world: &mut World, at: &ResourceRef, object: &Arc<Value>) -> Pass {
     let records = list_of(object);
     let every = |phase: Phase| records.is_some_and(|all| all.iter().all(|one| record::phase(one) == phase));
-    let condition = |kind: &str, holds: bool| json!({"status": if holds { "True" } else { "False" }, "type": kind});
+    let condition =
+        |kind: &str, holds: bool| json!({"status": if holds { "True" } else { "False" }, "type": kind});
     let fresh = json!([
         condition("Selected", records.is_some()),
         condition("AllInjected", every(Phase::In)),
@@ -180,7 +212,9 @@ fn records(world: &mut World, at: &ResourceRef, object: &Arc<Value>) -> Pass {
         .enumerate()
         .filter_map(|(ix, one)| record::next(record::phase(one), &wanted).map(|operation| (ix, operation)))
         .collect();
-    let Some(&(first, operation)) = todo.first() else { return Pass::Quiet };
+    let Some(&(first, operation)) = todo.first() else {
+        return Pass::Quiet;
+    };
     if let Some(until) = world.chaos.of(&uid).until {
         if until > world.now {
             again(world, at, object, until);
@@ -196,12 +230,15 @@ fn records(world: &mut World, at: &ResourceRef, object: &Arc<Value>) -> Pass {
     let failed = work_off(world, object, &mut list, &todo);
     per_pod::sync(world);
     let mut changed = (**object).clone();
-    object::child_mut(&mut changed["status"], "experiment").insert("containerRecords".into(), Value::Array(list));
+    object::child_mut(&mut changed["status"], "experiment")
+        .insert("containerRecords".into(), Value::Array(list));
     let work = world.chaos.of(&uid);
     work.until = None;
     if failed {
         work.failures += 1;
-        let wait = RETRY.mul_f64(1.4_f64.powi(i32::try_from(work.failures.min(12)).unwrap_or(12) - 1)).min(RETRY_MOST);
+        let wait = RETRY
+            .mul_f64(1.4_f64.powi(i32::try_from(work.failures.min(12)).unwrap_or(12) - 1))
+            .min(RETRY_MOST);
         let until = world.now.after(wait);
         world.chaos.of(&uid).until = Some(until);
         world.write(at, changed);
@@ -271,19 +308,32 @@ fn work_off(world: &mut World, object: &Arc<Value>, list: &mut [Value], todo: &[
         };
         let (reason, message) = match &outcome {
             Ok(Phase::In) => ("Applied", format!("Successfully apply chaos for {}", ids[ix].0)),
-            Ok(Phase::Out) => ("Recovered", format!("Successfully recover chaos for {}", ids[ix].0)),
+            Ok(Phase::Out) => (
+                "Recovered",
+                format!("Successfully recover chaos for {}", ids[ix].0),
+            ),
             Ok(Phase::OutWaiting | Phase::InWaiting) => ("", String::new()),
             Err(why) => {
                 failed = true;
                 let verb = operation.text().to_lowercase();
-                tell(world, object, "records", Report::warning("Failed", &format!("Failed to {verb} chaos: {why}")));
+                tell(
+                    world,
+                    object,
+                    "records",
+                    Report::warning("Failed", &format!("Failed to {verb} chaos: {why}")),
+                );
                 ("", String::new())
             }
         };
         if !reason.is_empty() {
             tell(world, object, "records", Report::normal(reason, &message));
         }
-        record::book(&mut list[ix], operation, outcome.as_ref().map(|phase| *phase).map_err(String::as_str), &now);
+        record::book(
+            &mut list[ix],
+            operation,
+            outcome.as_ref().map(|phase| *phase).map_err(String::as_str),
+            &now,
+        );
     }
     failed
 }
@@ -299,11 +349,20 @@ fn clean_finalizers(world: &mut World, at: &ResourceRef, object: &Arc<Value>) ->
         return Pass::Wrote;
     }
     if forced && !recovered {
-        injure::settle_waiting(world, object, list_of(object).map(Vec::as_slice).unwrap_or_default());
+        injure::settle_waiting(
+            world,
+            object,
+            list_of(object).map(Vec::as_slice).unwrap_or_default(),
+        );
     }
     let mut changed = (**object).clone();
     object::meta_mut(&mut changed).remove("finalizers");
-    tell(world, object, "cleanFinalizers", Report::normal("FinalizerInited", "Finalizer has been removed"));
+    tell(
+        world,
+        object,
+        "cleanFinalizers",
+        Report::normal("FinalizerInited", "Finalizer has been removed"),
+    );
     world.settle(at, changed);
     per_pod::sync(world);
     Pass::Later

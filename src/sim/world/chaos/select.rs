@@ -24,7 +24,10 @@ pub fn targets(world: &mut World, object: &Value) -> Result<Vec<Picked>, String>
     let action = object::text_at(object, "spec.action");
     let grain = grain(&kind, &action);
     if grain == Grain::Outside {
-        return Ok(vec![Picked { id: outside(&kind, object), key: "." }]);
+        return Ok(vec![Picked {
+            id: outside(&kind, object),
+            key: ".",
+        }]);
     }
     let mut picked = Vec::new();
     let spec = object.get("spec").cloned().unwrap_or_default();
@@ -39,7 +42,10 @@ pub fn targets(world: &mut World, object: &Value) -> Result<Vec<Picked>, String>
             let name = format!("{}/{}", object::namespace(&pod), object::name(&pod));
             if grain == Grain::Container && key == "." {
                 for container in containers(&pod, &spec)? {
-                    picked.push(Picked { id: format!("{name}/{container}"), key });
+                    picked.push(Picked {
+                        id: format!("{name}/{container}"),
+                        key,
+                    });
                 }
             } else {
                 picked.push(Picked { id: name, key });
@@ -52,30 +58,53 @@ pub fn targets(world: &mut World, object: &Value) -> Result<Vec<Picked>, String>
 fn outside(kind: &str, object: &Value) -> String {
     let spec = object.get("spec").cloned().unwrap_or_default();
     let fields = ["ec2Instance", "vmName", "instance", "action"];
-    let named = fields.iter().map(|field| object::text_at(&spec, field)).find(|text| !text.is_empty());
+    let named = fields
+        .iter()
+        .map(|field| object::text_at(&spec, field))
+        .find(|text| !text.is_empty());
     named.unwrap_or_else(|| kind.to_owned())
 }
 
 fn containers(pod: &Value, spec: &Value) -> Result<Vec<String>, String> {
     let list = pod.pointer("/spec/containers").and_then(Value::as_array);
-    let have: Vec<String> = list.into_iter().flatten().map(|one| object::text_at(one, "name")).collect();
+    let have: Vec<String> = list
+        .into_iter()
+        .flatten()
+        .map(|one| object::text_at(one, "name"))
+        .collect();
     let wanted = object::strings(spec.get("containerNames"));
     if wanted.is_empty() {
         return Ok(have.into_iter().take(1).collect());
     }
     if let Some(missing) = wanted.iter().find(|name| !have.iter().any(|one| one == *name)) {
-        return Err(format!("container {missing} not found in pod {}", object::name(pod)));
+        return Err(format!(
+            "container {missing} not found in pod {}",
+            object::name(pod)
+        ));
     }
     Ok(wanted.into_iter().map(str::to_owned).collect())
 }
 
 /// The pods that a selector means, by namespace and name; not-ready ones too, finished ones not.
 pub fn pods(world: &World, selector: &Value) -> Vec<Arc<Value>> {
-    if let Some(named) = selector.get("pods").and_then(Value::as_object).filter(|named| !named.is_empty()) {
+    if let Some(named) = selector
+        .get("pods")
+        .and_then(Value::as_object)
+        .filter(|named| !named.is_empty())
+    {
         return named
             .iter()
-            .flat_map(|(namespace, names)| object::strings(Some(names)).into_iter().map(move |name| (namespace, name)))
-            .filter_map(|(namespace, name)| world.store.get(&PODS, &Name::new(namespace.as_str(), name)).cloned())
+            .flat_map(|(namespace, names)| {
+                object::strings(Some(names))
+                    .into_iter()
+                    .map(move |name| (namespace, name))
+            })
+            .filter_map(|(namespace, name)| {
+                world
+                    .store
+                    .get(&PODS, &Name::new(namespace.as_str(), name))
+                    .cloned()
+            })
             .collect();
     }
     let namespaces = object::strings(selector.get("namespaces"));
@@ -92,9 +121,10 @@ pub fn pods(world: &World, selector: &Value) -> Vec<Arc<Value>> {
         let node = object::text_at(pod, "spec.nodeName");
         let listed = nodes.is_empty() || nodes.contains(&node.as_str());
         let labelled = node_labels.is_empty()
-            || world.store.get(&NODES, &Name::cluster(node.as_str())).is_some_and(|node| {
-                node_labels.matches(object::labels(node))
-            });
+            || world
+                .store
+                .get(&NODES, &Name::cluster(node.as_str()))
+                .is_some_and(|node| node_labels.matches(object::labels(node)));
         listed && labelled
     };
     world
@@ -104,7 +134,9 @@ pub fn pods(world: &World, selector: &Value) -> Vec<Arc<Value>> {
         .filter(|(_, pod)| labels.matches(object::labels(pod)) && expressions.matches(object::labels(pod)))
         .filter(|(_, pod)| annotations.matches(object::meta(pod, "annotations")))
         .filter(|(_, pod)| fields.matches(pod) && on_node(pod))
-        .filter(|(_, pod)| phases.is_empty() || phases.contains(&object::text_at(pod, "status.phase").as_str()))
+        .filter(|(_, pod)| {
+            phases.is_empty() || phases.contains(&object::text_at(pod, "status.phase").as_str())
+        })
         .map(|(_, pod)| Arc::clone(pod))
         .collect()
 }

@@ -17,7 +17,9 @@ pub fn parse_nanos(text: &str) -> Option<i64> {
         let digits = rest.find(|ch: char| !ch.is_ascii_digit() && ch != '.')?;
         let number: f64 = rest[..digits].parse().ok()?;
         let tail = &rest[digits..];
-        let unit = tail.find(|ch: char| ch.is_ascii_digit() || ch == '.').unwrap_or(tail.len());
+        let unit = tail
+            .find(|ch: char| ch.is_ascii_digit() || ch == '.')
+            .unwrap_or(tail.len());
         let scale = match &tail[..unit] {
             "ns" => 1.0,
             "us" | "µs" | "μs" => 1e3,
@@ -30,7 +32,10 @@ pub fn parse_nanos(text: &str) -> Option<i64> {
         total += number * scale;
         rest = &tail[unit..];
     }
-    #[allow(clippy::cast_possible_truncation, reason = "the cast saturates; three centuries are enough")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates; three centuries are enough"
+    )]
     Some((sign * total) as i64)
 }
 
@@ -46,7 +51,9 @@ pub fn parse_bytes(text: &str, whole: u64) -> Option<u64> {
         let percent: u64 = percent.trim().parse().ok()?;
         return Some(whole.saturating_mul(percent.min(100)) / 100);
     }
-    let digits = text.find(|ch: char| !ch.is_ascii_digit() && ch != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|ch: char| !ch.is_ascii_digit() && ch != '.')
+        .unwrap_or(text.len());
     let number: f64 = text[..digits].parse().ok()?;
     let unit = text[digits..].trim().to_ascii_lowercase();
     let unit = unit.strip_suffix('b').unwrap_or(&unit);
@@ -54,9 +61,15 @@ pub fn parse_bytes(text: &str, whole: u64) -> Option<u64> {
         Some(letter) => (letter, 1024_f64),
         None => (unit, 1000_f64),
     };
-    let power = ["", "k", "m", "g", "t", "p"].iter().position(|one| *one == letter)?;
+    let power = ["", "k", "m", "g", "t", "p"]
+        .iter()
+        .position(|one| *one == letter)?;
     let power = i32::try_from(power).ok()?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates"
+    )]
     Some((number * base.powi(power)) as u64)
 }
 
@@ -76,9 +89,16 @@ mod tests {
     #[test]
     fn durations_read_as_go_reads_them() {
         for (text, nanos) in [
-            ("2m", Some(120_000_000_000)), ("1m30s", Some(90_000_000_000)), ("250ms", Some(250_000_000)),
-            ("-5m", Some(-300_000_000_000)), ("1.5h", Some(5_400_000_000_000)), ("0", Some(0)), ("", None),
-            ("5", None), ("5 m", None), ("m", None),
+            ("2m", Some(120_000_000_000)),
+            ("1m30s", Some(90_000_000_000)),
+            ("250ms", Some(250_000_000)),
+            ("-5m", Some(-300_000_000_000)),
+            ("1.5h", Some(5_400_000_000_000)),
+            ("0", Some(0)),
+            ("", None),
+            ("5", None),
+            ("5 m", None),
+            ("m", None),
         ] {
             assert_eq!(parse_nanos(text), nanos, "{text}");
         }

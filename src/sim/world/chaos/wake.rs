@@ -33,7 +33,9 @@ pub fn changed(world: &mut World, change: &Change) {
 
 /// A child that changes wakes what spawned it.
 fn wake_owner(world: &mut World, change: &Change) {
-    let Some(owner) = object::controller(&change.last) else { return };
+    let Some(owner) = object::controller(&change.last) else {
+        return;
+    };
     let name = Name::new(change.name.namespace.as_str(), object::text_at(owner, "name"));
     let due = match object::text_at(owner, "kind").as_str() {
         "Schedule" => Due::Cron(name),
@@ -52,7 +54,10 @@ fn abandoned(world: &mut World, change: &Change) {
         .effects
         .iter()
         .filter(|effect| effect.by.uid == uid)
-        .map(|effect| What::EffectAbandoned { by: effect.by.clone(), on: effect.on.clone() })
+        .map(|effect| What::EffectAbandoned {
+            by: effect.by.clone(),
+            on: effect.on.clone(),
+        })
         .collect();
     for what in left {
         world.note(what);

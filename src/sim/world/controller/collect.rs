@@ -19,12 +19,20 @@ pub fn run(world: &mut World) {
         .store
         .resources()
         .filter(|at| **at != EVENTS)
-        .flat_map(|at| world.store.all(at).map(|(name, object)| (at.clone(), name.clone(), Arc::clone(object))))
+        .flat_map(|at| {
+            world
+                .store
+                .all(at)
+                .map(|(name, object)| (at.clone(), name.clone(), Arc::clone(object)))
+        })
         .collect();
     let uids: BTreeSet<&str> = all.iter().map(|(_, _, object)| object::uid(object)).collect();
     for (at, name, dependent) in &all {
         let mut owners = object::owner_uids(dependent).peekable();
-        if owners.peek().is_some() && owners.all(|owner| !uids.contains(owner)) && !object::is_terminating(dependent) {
+        if owners.peek().is_some()
+            && owners.all(|owner| !uids.contains(owner))
+            && !object::is_terminating(dependent)
+        {
             delete(world, at, name, dependent);
         }
     }
@@ -33,7 +41,9 @@ pub fn run(world: &mut World) {
         let holds = object::finalizers(owner);
         let of_owner = |one: &&Found| object::owner_uids(&one.2).any(|uid| uid == object::uid(owner));
         if holds.contains(&"orphan") {
-            all.iter().filter(of_owner).for_each(|(at, name, _)| disown(world, at, name, object::uid(owner)));
+            all.iter()
+                .filter(of_owner)
+                .for_each(|(at, name, _)| disown(world, at, name, object::uid(owner)));
             release(world, at, name, "orphan");
         } else if holds.contains(&"foregroundDeletion") {
             let dependents: Vec<&Found> = all.iter().filter(of_owner).collect();
@@ -64,7 +74,9 @@ fn delete(world: &mut World, at: &ResourceRef, name: &Name, object: &Value) {
 }
 
 fn disown(world: &mut World, at: &ResourceRef, name: &Name, owner: &str) {
-    let Some(present) = world.store.get(at, name) else { return };
+    let Some(present) = world.store.get(at, name) else {
+        return;
+    };
     let mut object = (**present).clone();
     let meta = object::meta_mut(&mut object);
     if let Some(Value::Array(owners)) = meta.get_mut("ownerReferences") {
@@ -77,9 +89,14 @@ fn disown(world: &mut World, at: &ResourceRef, name: &Name, owner: &str) {
 }
 
 fn release(world: &mut World, at: &ResourceRef, name: &Name, finalizer: &str) {
-    let Some(present) = world.store.get(at, name) else { return };
+    let Some(present) = world.store.get(at, name) else {
+        return;
+    };
     let mut object = (**present).clone();
-    let left: Vec<&str> = object::finalizers(present).into_iter().filter(|one| *one != finalizer).collect();
+    let left: Vec<&str> = object::finalizers(present)
+        .into_iter()
+        .filter(|one| *one != finalizer)
+        .collect();
     let left = json!(left);
     object::meta_mut(&mut object).insert("finalizers".into(), left);
     world.settle(at, object);

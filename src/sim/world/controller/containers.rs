@@ -51,7 +51,11 @@ pub enum State {
     Creating { until: Option<Mark> },
     /// The image does not come.
     NoImage { tries: u32, until: Mark },
-    Running { since: Mark, started: String, ready_at: Mark },
+    Running {
+        since: Mark,
+        started: String,
+        ready_at: Mark,
+    },
     /// The process ended; a restart follows.
     Ended { until: Mark },
     /// The restart waits.
@@ -89,7 +93,9 @@ impl ContainerRun {
     fn next(&self) -> Option<Mark> {
         match self.state {
             State::Creating { until } => until,
-            State::NoImage { until, .. } | State::Ended { until } | State::BackOff { until, .. } => Some(until),
+            State::NoImage { until, .. } | State::Ended { until } | State::BackOff { until, .. } => {
+                Some(until)
+            }
             State::Running { ready_at, .. } => (!self.ready).then_some(ready_at),
             State::Finished => None,
         }
@@ -117,7 +123,9 @@ impl ContainerRun {
             State::NoImage { tries: 0 | 1, .. } => "ErrImagePull",
             State::NoImage { .. } => "ImagePullBackOff",
             State::BackOff { .. } => "CrashLoopBackOff",
-            State::Creating { .. } | State::Running { .. } | State::Ended { .. } | State::Finished => "ContainerCreating",
+            State::Creating { .. } | State::Running { .. } | State::Ended { .. } | State::Finished => {
+                "ContainerCreating"
+            }
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::sim::world::chaos;
 use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::{
-    CHAOS_GROUP, DAEMONSETS, DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, REPLICASETS, ResourceRef, SERVICES,
-    STATEFULSETS,
+    CHAOS_GROUP, DAEMONSETS, DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, REPLICASETS, ResourceRef,
+    SERVICES, STATEFULSETS,
 };
 use crate::sim::world::store::Change;
 use crate::sim::world::world::World;
@@ -48,7 +48,10 @@ pub fn react(world: &mut World, change: &Change) {
             later(world, (30, 120), Due::Collect);
         }
         let namespace = Name::cluster(change.name.namespace.as_str());
-        let dying = world.store.get(&NAMESPACES, &namespace).is_some_and(|space| object::is_terminating(space));
+        let dying = world
+            .store
+            .get(&NAMESPACES, &namespace)
+            .is_some_and(|space| object::is_terminating(space));
         if dying {
             later(world, (20, 80), Due::Namespace(namespace.name));
         }
@@ -89,7 +92,8 @@ fn pod_updated(world: &mut World, before: &Arc<Value>, after: &Arc<Value>) {
     let bound = |pod: &Value| !object::text_at(pod, "spec.nodeName").is_empty();
     if object::is_terminating(after)
         && (!object::is_terminating(before)
-            || object::meta(before, "deletionGracePeriodSeconds") != object::meta(after, "deletionGracePeriodSeconds"))
+            || object::meta(before, "deletionGracePeriodSeconds")
+                != object::meta(after, "deletionGracePeriodSeconds"))
     {
         later(world, (5, 30), Due::Pod(object::uid(after).to_owned()));
     } else if bound(after) && !bound(before) {
@@ -108,7 +112,11 @@ fn ask_owner(world: &mut World, namespace: &str, owner: &Value) {
         _ => return,
     };
     let name = owner.get("name").and_then(Value::as_str).unwrap_or_default();
-    later(world, (10, 70), Due::Workload(at.clone(), Name::new(namespace, name)));
+    later(
+        world,
+        (10, 70),
+        Due::Workload(at.clone(), Name::new(namespace, name)),
+    );
 }
 
 /// Does one piece of work.
@@ -126,6 +134,7 @@ pub fn run(world: &mut World, due: Due) {
         Due::Cron(name) => chaos::cron(world, &name),
         Due::Workflow(name) => chaos::workflow(world, &name),
         Due::WorkflowNode(name) => chaos::workflow_node(world, &name),
+        Due::OutOfMemory(uid, container) => chaos::out_of_memory(world, &uid, &container),
         Due::Heartbeat(uid) => broker::speak(world, &uid),
         Due::ForgetEvents => {
             events::forget(world);

@@ -31,11 +31,15 @@ pub fn reconcile(world: &mut World, name: &Name) {
         world.take_out(&ENDPOINTS, name);
         return;
     };
-    let Some(selector) = selector(&service) else { return };
+    let Some(selector) = selector(&service) else {
+        return;
+    };
     let pods: Vec<Arc<Value>> = world
         .store
         .within(&PODS, &name.namespace)
-        .filter(|(_, pod)| selector.matches(object::labels(pod)) && !object::text_at(pod, "status.podIP").is_empty())
+        .filter(|(_, pod)| {
+            selector.matches(object::labels(pod)) && !object::text_at(pod, "status.podIP").is_empty()
+        })
         .map(|(_, pod)| Arc::clone(pod))
         .collect();
     write_slice(world, &service, &pods);
@@ -60,7 +64,9 @@ fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
     let present = world
         .store
         .within(&ENDPOINTSLICES, namespace)
-        .find(|(_, slice)| object::controller(slice).is_some_and(|one| object::text_at(one, "uid") == object::uid(service)))
+        .find(|(_, slice)| {
+            object::controller(slice).is_some_and(|one| object::text_at(one, "uid") == object::uid(service))
+        })
         .map(|(_, slice)| Arc::clone(slice));
     let endpoints: Vec<Value> = pods.iter().map(|pod| endpoint(service, pod)).collect();
     let body = json!({"addressType": "IPv4", "endpoints": endpoints, "ports": ports(service, pods)});
@@ -79,7 +85,10 @@ fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
     }
     let stem = format!("{}-", object::name(service));
     let mut labels = labels(service);
-    labels.insert("endpointslice.kubernetes.io/managed-by".into(), json!("endpointslice-controller.k8s.io"));
+    labels.insert(
+        "endpointslice.kubernetes.io/managed-by".into(),
+        json!("endpointslice-controller.k8s.io"),
+    );
     labels.insert("kubernetes.io/service-name".into(), json!(object::name(service)));
     let mut slice = json!({
         "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1",
@@ -99,7 +108,10 @@ fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
 }
 
 fn serves(service: &Value, pod: &Value) -> (bool, bool, bool) {
-    let anyway = service.pointer("/spec/publishNotReadyAddresses").and_then(Value::as_bool) == Some(true);
+    let anyway = service
+        .pointer("/spec/publishNotReadyAddresses")
+        .and_then(Value::as_bool)
+        == Some(true);
     let (ready, terminating) = (is_ready(pod), object::is_terminating(pod));
     (anyway || (ready && !terminating), ready, terminating)
 }
@@ -143,8 +155,13 @@ fn ports(service: &Value, pods: &[Arc<Value>]) -> Value {
 
 fn named_port(pod: &Value, name: &str) -> Option<u64> {
     let containers = pod.pointer("/spec/containers").and_then(Value::as_array)?;
-    let ports = containers.iter().filter_map(|one| one.get("ports")?.as_array()).flatten();
-    ports.filter(|port| object::text_at(port, "name") == name).find_map(|port| port.get("containerPort")?.as_u64())
+    let ports = containers
+        .iter()
+        .filter_map(|one| one.get("ports")?.as_array())
+        .flatten();
+    ports
+        .filter(|port| object::text_at(port, "name") == name)
+        .find_map(|port| port.get("containerPort")?.as_u64())
 }
 
 fn write_endpoints(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
@@ -180,11 +197,17 @@ fn write_endpoints(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
         world.put(&ENDPOINTS, endpoints);
     } else {
         let mut labels = labels(service);
-        labels.insert("endpoints.kubernetes.io/managed-by".into(), json!("endpoint-controller"));
-        world.make(&ENDPOINTS, json!({
-            "kind": "Endpoints", "apiVersion": "v1",
-            "metadata": {"name": name.name, "namespace": name.namespace, "labels": labels},
-            "subsets": subsets,
-        }));
+        labels.insert(
+            "endpoints.kubernetes.io/managed-by".into(),
+            json!("endpoint-controller"),
+        );
+        world.make(
+            &ENDPOINTS,
+            json!({
+                "kind": "Endpoints", "apiVersion": "v1",
+                "metadata": {"name": name.name, "namespace": name.namespace, "labels": labels},
+                "subsets": subsets,
+            }),
+        );
     }
 }

@@ -97,7 +97,9 @@ impl World {
             "uid": object::uid(about), "apiVersion": about.get("apiVersion"),
             "resourceVersion": object::meta_str(about, "resourceVersion"),
         });
-        if object::namespace(about).is_empty() && let Some(map) = involved.as_object_mut() {
+        if object::namespace(about).is_empty()
+            && let Some(map) = involved.as_object_mut()
+        {
             map.remove("namespace");
         }
         let mut source = json!({"component": report.component});

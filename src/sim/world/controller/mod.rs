@@ -1,15 +1,19 @@
-//! One file a controller.
+//! The controllers, one file each: what a change asks of them, and their work when it is due.
 
+mod broker;
+mod collect;
+mod containers;
+mod dispatch;
+mod endpoints;
+pub mod events;
 mod kubelet;
+mod namespace;
+mod node;
+mod pod_status;
+mod replicas;
+mod scheduler;
+mod statefulset;
 
-pub use kubelet::{PodRun, target_of};
-
-use super::agenda::Due;
-use super::store::Change;
-use super::world::World;
-
-/// Looks at a change and asks for the work that follows from it. It changes nothing itself.
-pub fn react(_world: &mut World, _change: &Change) {}
-
-/// Does one piece of work.
-pub fn run(_world: &mut World, _due: Due) {}
+pub use containers::{ContainerRun, PodRun, State};
+pub use dispatch::{react, run};
+pub use kubelet::{Ending, kill, recheck, target_of};

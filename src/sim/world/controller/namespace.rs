@@ -10,7 +10,11 @@ use crate::sim::world::world::World;
 
 pub fn empty(world: &mut World, name: &str) {
     let at = Name::cluster(name);
-    if !world.store.get(&NAMESPACES, &at).is_some_and(|space| object::is_terminating(space)) {
+    if !world
+        .store
+        .get(&NAMESPACES, &at)
+        .is_some_and(|space| object::is_terminating(space))
+    {
         return;
     }
     let inside: Vec<(ResourceRef, Name, bool)> = world

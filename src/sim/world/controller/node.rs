@@ -19,7 +19,9 @@ const TOLERATED: Duration = Duration::from_secs(300);
 
 pub fn look(world: &mut World, name: &str) {
     let at = Name::cluster(name);
-    let Some(node) = world.store.get(&NODES, &at).cloned() else { return };
+    let Some(node) = world.store.get(&NODES, &at).cloned() else {
+        return;
+    };
     let silent = world.knobs.silent_nodes.contains(name);
     let was_ready = ready_status(&node) == "True";
     let pods: Vec<Arc<Value>> = world
@@ -50,27 +52,42 @@ pub fn look(world: &mut World, name: &str) {
                 kubelet::recheck(world, object::uid(pod));
             }
         }
-        (false, true) => pods.iter().for_each(|pod| kubelet::recheck(world, object::uid(pod))),
+        (false, true) => pods
+            .iter()
+            .for_each(|pod| kubelet::recheck(world, object::uid(pod))),
     }
 }
 
 fn ready_status(node: &Value) -> String {
     let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
-    let ready = conditions.into_iter().flatten().find(|one| object::text_at(one, "type") == "Ready");
-    ready.map(|one| object::text_at(one, "status")).unwrap_or_default()
+    let ready = conditions
+        .into_iter()
+        .flatten()
+        .find(|one| object::text_at(one, "type") == "Ready");
+    ready
+        .map(|one| object::text_at(one, "status"))
+        .unwrap_or_default()
 }
 
 fn turn(world: &mut World, node: &Value, status: &str) {
     let mut changed = node.clone();
     let now = world.timestamp();
     let up = status == "True";
-    for condition in changed.pointer_mut("/status/conditions").and_then(Value::as_array_mut).into_iter().flatten() {
+    for condition in changed
+        .pointer_mut("/status/conditions")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if object::text_at(condition, "type") == "Ready" || !up {
             condition["status"] = json!(status);
             condition["lastTransitionTime"] = now.clone();
             condition["reason"] = json!(if up { "KubeletReady" } else { "NodeStatusUnknown" });
-            condition["message"] =
-                json!(if up { "kubelet is posting ready status" } else { "Kubelet stopped posting node status." });
+            condition["message"] = json!(if up {
+                "kubelet is posting ready status"
+            } else {
+                "Kubelet stopped posting node status."
+            });
         } else {
             condition["status"] = json!("False");
         }
@@ -102,7 +119,12 @@ fn turn(world: &mut World, node: &Value, status: &str) {
 fn lose_readiness(world: &mut World, pod: &Value) {
     let now = world.timestamp();
     let mut status = pod.get("status").cloned().unwrap_or_default();
-    for condition in status.pointer_mut("/conditions").and_then(Value::as_array_mut).into_iter().flatten() {
+    for condition in status
+        .pointer_mut("/conditions")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if object::text_at(condition, "type") == "Ready" {
             condition["status"] = json!("False");
             condition["lastTransitionTime"] = now.clone();
@@ -115,5 +137,8 @@ fn lose_readiness(world: &mut World, pod: &Value) {
         world.note(What::PodNotReady(target));
     }
     kubelet::set_status(world, pod, status);
-    world.report(pod, &Report::warning("NodeNotReady", "Node is not ready").by("node-controller"));
+    world.report(
+        pod,
+        &Report::warning("NodeNotReady", "Node is not ready").by("node-controller"),
+    );
 }

@@ -8,7 +8,9 @@ use crate::sim::world::object;
 /// The status as the kubelet would report it now.
 pub fn render(pod: &Value, run: &PodRun) -> Value {
     let qos = qos_class(pod);
-    let Some(node) = &run.node else { return json!({"phase": "Pending", "qosClass": qos}) };
+    let Some(node) = &run.node else {
+        return json!({"phase": "Pending", "qosClass": qos});
+    };
     let Some(started) = &run.started else {
         return json!({"phase": "Pending", "qosClass": qos, "conditions": [scheduled(run)]});
     };
@@ -18,9 +20,17 @@ pub fn render(pod: &Value, run: &PodRun) -> Value {
     let ready = |kind: &str| {
         let mut condition = condition(kind, all_ready, turned);
         if !all_ready {
-            let names: Vec<&str> =
-                run.containers.iter().filter(|one| !one.ready).map(|one| one.name.as_str()).collect();
-            condition["reason"] = json!(if over { "PodCompleted" } else { "ContainersNotReady" });
+            let names: Vec<&str> = run
+                .containers
+                .iter()
+                .filter(|one| !one.ready)
+                .map(|one| one.name.as_str())
+                .collect();
+            condition["reason"] = json!(if over {
+                "PodCompleted"
+            } else {
+                "ContainersNotReady"
+            });
             condition["message"] = json!(format!("containers with unready status: [{}]", names.join(" ")));
         }
         condition
@@ -49,10 +59,17 @@ pub fn render(pod: &Value, run: &PodRun) -> Value {
 
 fn phase(run: &PodRun, over: bool) -> &'static str {
     if over {
-        let clean = run.containers.iter().all(|one| one.last.as_ref().is_some_and(|last| last.how.code() == 0));
+        let clean = run
+            .containers
+            .iter()
+            .all(|one| one.last.as_ref().is_some_and(|last| last.how.code() == 0));
         return if clean { "Succeeded" } else { "Failed" };
     }
-    if run.containers.iter().all(ContainerRun::has_started) { "Running" } else { "Pending" }
+    if run.containers.iter().all(ContainerRun::has_started) {
+        "Running"
+    } else {
+        "Pending"
+    }
 }
 
 fn scheduled(run: &PodRun) -> Value {
@@ -73,7 +90,11 @@ fn container(run: &ContainerRun) -> Value {
         "imageID": if run.has_started() { format!("sim://{}", run.image) } else { String::new() },
         "started": run.is_running(),
     });
-    if let Some(last) = run.last.as_ref().filter(|_| !matches!(run.state, State::Ended { .. } | State::Finished)) {
+    if let Some(last) = run
+        .last
+        .as_ref()
+        .filter(|_| !matches!(run.state, State::Ended { .. } | State::Finished))
+    {
         status["lastState"] = json!({"terminated": ended(last)});
     }
     if run.has_started() {
@@ -119,7 +140,9 @@ pub fn host_ip(node: &str) -> String {
 
 pub fn node_number(node: &str) -> u64 {
     let digits = node.rsplit('-').next().unwrap_or_default();
-    digits.parse().unwrap_or_else(|_| 100 + crate::sim::world::names::fingerprint(node) % 100)
+    digits
+        .parse()
+        .unwrap_or_else(|_| 100 + crate::sim::world::names::fingerprint(node) % 100)
 }
 
 fn qos_class(pod: &Value) -> &'static str {
@@ -127,7 +150,10 @@ fn qos_class(pod: &Value) -> &'static str {
     let mut any = false;
     let mut all = true;
     for one in containers.into_iter().flatten() {
-        let (limits, requests) = (one.pointer("/resources/limits"), one.pointer("/resources/requests"));
+        let (limits, requests) = (
+            one.pointer("/resources/limits"),
+            one.pointer("/resources/requests"),
+        );
         any |= limits.is_some() || requests.is_some();
         let both = |key: &str| {
             limits.is_some_and(|limits| {

@@ -14,7 +14,9 @@ use crate::sim::world::resource::{DAEMONSETS, DEPLOYMENTS, NODES, PODS, REPLICAS
 use crate::sim::world::world::World;
 
 pub fn reconcile(world: &mut World, at: &ResourceRef, name: &Name) {
-    let Some(owner) = world.store.get(at, name).cloned() else { return };
+    let Some(owner) = world.store.get(at, name).cloned() else {
+        return;
+    };
     if object::is_terminating(&owner) {
         return;
     }
@@ -29,15 +31,22 @@ pub fn reconcile(world: &mut World, at: &ResourceRef, name: &Name) {
 
 fn owned(world: &World, at: &ResourceRef, owner: &Value) -> Vec<Arc<Value>> {
     let all = world.store.within(at, object::namespace(owner));
-    let ours = |one: &Value| object::controller(one).is_some_and(|by| object::text_at(by, "uid") == object::uid(owner));
-    all.filter(|(_, one)| ours(one)).map(|(_, one)| Arc::clone(one)).collect()
+    let ours = |one: &Value| {
+        object::controller(one).is_some_and(|by| object::text_at(by, "uid") == object::uid(owner))
+    };
+    all.filter(|(_, one)| ours(one))
+        .map(|(_, one)| Arc::clone(one))
+        .collect()
 }
 
 /// Every hash of a template is a ReplicaSet; only the newest has replicas.
 fn deployment(world: &mut World, owner: &Arc<Value>) {
     let template = owner.pointer("/spec/template").cloned().unwrap_or_default();
     let hash = hash_suffix(&template.to_string());
-    let wanted = owner.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
+    let wanted = owner
+        .pointer("/spec/replicas")
+        .and_then(Value::as_u64)
+        .unwrap_or(1);
     let name = format!("{}-{hash}", object::name(owner));
     let sets = owned(world, &REPLICASETS, owner);
     if !sets.iter().any(|set| object::name(set) == name) {
@@ -65,7 +74,9 @@ fn deployment(world: &mut World, owner: &Arc<Value>) {
     }
     let sets = owned(world, &REPLICASETS, owner);
     let sum = |field: &str| -> u64 {
-        sets.iter().filter_map(|set| set.get("status")?.get(field)?.as_u64()).sum()
+        sets.iter()
+            .filter_map(|set| set.get("status")?.get(field)?.as_u64())
+            .sum()
     };
     let (all, ready) = (sum("replicas"), sum("readyReplicas"));
     let status = json!({
@@ -76,9 +87,15 @@ fn deployment(world: &mut World, owner: &Arc<Value>) {
 }
 
 fn replica_set(world: &mut World, owner: &Arc<Value>) {
-    let wanted = owner.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
+    let wanted = owner
+        .pointer("/spec/replicas")
+        .and_then(Value::as_u64)
+        .unwrap_or(1);
     let active = |world: &World| -> Vec<Arc<Value>> {
-        owned(world, &PODS, owner).into_iter().filter(|pod| !object::is_terminating(pod)).collect()
+        owned(world, &PODS, owner)
+            .into_iter()
+            .filter(|pod| !object::is_terminating(pod))
+            .collect()
     };
     let pods = active(world);
     for _ in pods.len() as u64..wanted {
@@ -97,11 +114,18 @@ fn replica_set(world: &mut World, owner: &Arc<Value>) {
 }
 
 fn daemon_set(world: &mut World, owner: &Arc<Value>) {
-    let nodes: Vec<String> =
-        world.store.all(&NODES).filter(|(_, node)| is_open(node)).map(|(name, _)| name.name.clone()).collect();
+    let nodes: Vec<String> = world
+        .store
+        .all(&NODES)
+        .filter(|(_, node)| is_open(node))
+        .map(|(name, _)| name.name.clone())
+        .collect();
     let pods = owned(world, &PODS, owner);
     for node in &nodes {
-        if !pods.iter().any(|pod| object::text_at(pod, "spec.nodeName") == *node) {
+        if !pods
+            .iter()
+            .any(|pod| object::text_at(pod, "spec.nodeName") == *node)
+        {
             create(world, "DaemonSet", owner, Some(node));
         }
     }
@@ -116,7 +140,9 @@ fn daemon_set(world: &mut World, owner: &Arc<Value>) {
 }
 
 fn generation(object: &Value) -> u64 {
-    object::meta(object, "generation").and_then(Value::as_u64).unwrap_or(1)
+    object::meta(object, "generation")
+        .and_then(Value::as_u64)
+        .unwrap_or(1)
 }
 
 fn reference(kind: &str, owner: &Value) -> Value {
@@ -142,7 +168,11 @@ fn create(world: &mut World, kind: &str, owner: &Arc<Value>, node: Option<&str>)
     let pod = json!({"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec});
     if let Some(pod) = world.make(&PODS, pod) {
         let message = format!("Created pod: {}", object::name(&pod));
-        let component = if kind == "DaemonSet" { "daemonset-controller" } else { "replicaset-controller" };
+        let component = if kind == "DaemonSet" {
+            "daemonset-controller"
+        } else {
+            "replicaset-controller"
+        };
         world.report(owner, &Report::normal("SuccessfulCreate", &message).by(component));
     }
 }

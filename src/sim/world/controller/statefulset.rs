@@ -32,7 +32,9 @@ struct View {
 }
 
 pub fn reconcile(world: &mut World, name: &Name) {
-    let Some(set) = world.store.get(&STATEFULSETS, name).cloned() else { return };
+    let Some(set) = world.store.get(&STATEFULSETS, name).cloned() else {
+        return;
+    };
     if object::is_terminating(&set) {
         return;
     }
@@ -46,7 +48,9 @@ fn look(world: &World, set: Arc<Value>) -> View {
     let pods = world
         .store
         .within(&PODS, object::namespace(&set))
-        .filter(|(_, pod)| object::controller(pod).is_some_and(|one| object::text_at(one, "uid") == object::uid(&set)))
+        .filter(|(_, pod)| {
+            object::controller(pod).is_some_and(|one| object::text_at(one, "uid") == object::uid(&set))
+        })
         .filter_map(|(name, pod)| {
             let ordinal = name.name.rsplit('-').next()?.parse().ok()?;
             Some((ordinal, Arc::clone(pod)))
@@ -58,7 +62,13 @@ fn look(world: &World, set: Arc<Value>) -> View {
         current => current,
     };
     let replicas = set.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
-    View { set, replicas, pods, update, current }
+    View {
+        set,
+        replicas,
+        pods,
+        update,
+        current,
+    }
 }
 
 fn is_healthy(pod: &Value) -> bool {
@@ -97,10 +107,15 @@ fn roll(world: &mut World, view: &View) {
     if object::text_at(&view.set, "spec.updateStrategy.type") == "OnDelete" {
         return;
     }
-    let partition =
-        view.set.pointer("/spec/updateStrategy/rollingUpdate/partition").and_then(Value::as_u64).unwrap_or(0);
+    let partition = view
+        .set
+        .pointer("/spec/updateStrategy/rollingUpdate/partition")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
     for (_, pod) in view.pods.range(partition.min(view.replicas)..view.replicas).rev() {
-        let revision = object::labels(pod).map(|labels| object_label(labels, REVISION)).unwrap_or_default();
+        let revision = object::labels(pod)
+            .map(|labels| object_label(labels, REVISION))
+            .unwrap_or_default();
         if revision != view.update {
             delete(world, pod);
             return;
@@ -112,7 +127,11 @@ fn roll(world: &mut World, view: &View) {
 }
 
 fn object_label(labels: &Value, key: &str) -> String {
-    labels.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    labels
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn delete(world: &mut World, pod: &Arc<Value>) {
@@ -120,13 +139,25 @@ fn delete(world: &mut World, pod: &Arc<Value>) {
         return;
     }
     let name = Name::new(object::namespace(pod), object::name(pod));
-    let query = DeleteQuery { uid: Some(object::uid(pod).to_owned()), ..DeleteQuery::default() };
+    let query = DeleteQuery {
+        uid: Some(object::uid(pod).to_owned()),
+        ..DeleteQuery::default()
+    };
     let owner = object::controller(pod).cloned();
-    if world.delete(&PODS, &name, &query).is_ok() && let Some(owner) = owner {
+    if world.delete(&PODS, &name, &query).is_ok()
+        && let Some(owner) = owner
+    {
         let set = Name::new(name.namespace.as_str(), object::text_at(&owner, "name"));
         if let Some(set) = world.store.get(&STATEFULSETS, &set).cloned() {
-            let message = format!("delete Pod {} in StatefulSet {} successful", name.name, object::name(&set));
-            world.report(&set, &Report::normal("SuccessfulDelete", &message).by("statefulset-controller"));
+            let message = format!(
+                "delete Pod {} in StatefulSet {} successful",
+                name.name,
+                object::name(&set)
+            );
+            world.report(
+                &set,
+                &Report::normal("SuccessfulDelete", &message).by("statefulset-controller"),
+            );
         }
     }
 }
@@ -137,11 +168,20 @@ fn create(world: &mut World, view: &View, ordinal: u64) {
     let name = format!("{set_name}-{ordinal}");
     // Below the partition, or before an update began, a pod comes back as it was: one template is all we keep,
     // so only its label tells.
-    let partition = set.pointer("/spec/updateStrategy/rollingUpdate/partition").and_then(Value::as_u64).unwrap_or(0);
-    let revision = if ordinal < partition { &view.current } else { &view.update };
+    let partition = set
+        .pointer("/spec/updateStrategy/rollingUpdate/partition")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    let revision = if ordinal < partition {
+        &view.current
+    } else {
+        &view.update
+    };
     let template = set.pointer("/spec/template").cloned().unwrap_or_default();
-    let mut labels: Map<String, Value> =
-        object::labels(&template).and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut labels: Map<String, Value> = object::labels(&template)
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     labels.insert("apps.kubernetes.io/pod-index".into(), json!(ordinal.to_string()));
     labels.insert(REVISION.into(), json!(revision));
     labels.insert("statefulset.kubernetes.io/pod-name".into(), json!(name));
@@ -162,17 +202,31 @@ fn create(world: &mut World, view: &View, ordinal: u64) {
     let pod = json!({"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec});
     if world.make(&PODS, pod).is_some() {
         let message = format!("create Pod {name} in StatefulSet {set_name} successful");
-        world.report(set, &Report::normal("SuccessfulCreate", &message).by("statefulset-controller"));
+        world.report(
+            set,
+            &Report::normal("SuccessfulCreate", &message).by("statefulset-controller"),
+        );
     }
 }
 
 fn write_status(world: &mut World, view: &View) {
     let name = Name::new(object::namespace(&view.set), object::name(&view.set));
-    let Some(set) = world.store.get(&STATEFULSETS, &name).cloned() else { return };
-    let alive: Vec<&Arc<Value>> = view.pods.values().filter(|pod| !object::is_terminating(pod)).collect();
+    let Some(set) = world.store.get(&STATEFULSETS, &name).cloned() else {
+        return;
+    };
+    let alive: Vec<&Arc<Value>> = view
+        .pods
+        .values()
+        .filter(|pod| !object::is_terminating(pod))
+        .collect();
     let ready = alive.iter().filter(|pod| is_ready(pod)).count() as u64;
     let with = |revision: &str| {
-        let of = |pod: &&&Arc<Value>| object::labels(pod).map(|all| object_label(all, REVISION)).as_deref() == Some(revision);
+        let of = |pod: &&&Arc<Value>| {
+            object::labels(pod)
+                .map(|all| object_label(all, REVISION))
+                .as_deref()
+                == Some(revision)
+        };
         alive.iter().filter(of).count() as u64
     };
     let updated = with(&view.update);

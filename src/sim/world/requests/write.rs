@@ -59,6 +59,9 @@ impl World {
         self.place(&resource, namespace, &mut object)?;
         let warnings = admission::decode(&resource, &mut object, query.field_validation)?;
         self.check_webhook(&resource)?;
+        if resource.status == StatusDoor::Own {
+            set_or_drop(&mut object, "status", None);
+        }
         self.stamp_new(&resource, &mut object)?;
         admission::default(&resource, &mut object);
         admission::validate(&resource, &object, None)?;
@@ -290,11 +293,6 @@ impl World {
         meta.insert("creationTimestamp".into(), now);
         if counts {
             meta.insert("generation".into(), json!(1));
-        }
-        if resource.status == StatusDoor::Own
-            && let Some(map) = object.as_object_mut()
-        {
-            map.remove("status");
         }
         Ok(())
     }
