@@ -28,13 +28,28 @@ async fn reading() {
     let peer = Peer::usual().await;
     for name in [
         "api", "apis", "version", "openapi-v3-index", "namespaces-list", "nodes-list", "pods-list", "pods-list-page1",
-        "pods-table", "pod-get", "statefulset-get", "scale-get", "endpointslices-list", "events-list",
+        "pods-table", "pod-get", "statefulset-get", "scale-get", "endpointslices-list",
         "chaos-list-empty",
     ] {
         let (answer, recorded) = peer.replay(name).await;
-        eprintln!("{name}");
         like(&answer, &recorded);
     }
+    peer.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn events() {
+    let peer = Peer::start(SimOptions { speed: 20.0, ..SimOptions::default() }).await;
+    let killed = peer.call("DELETE", "/api/v1/namespaces/default/pods/emqx-go-1?gracePeriodSeconds=0", &json!({})).await;
+    assert_eq!(killed.status, 200);
+    let path = "/api/v1/namespaces/default/events?watch=1&fieldSelector=reason%3DStarted";
+    peer.lines(path, |lines| !lines.is_empty()).await;
+    let (answer, mut recorded) = peer.replay("events-list").await;
+    // An emulated kubelet wrote the recorded events; a real one names them itself.
+    for event in recorded.response["body"]["items"].as_array_mut().unwrap() {
+        event["metadata"].as_object_mut().unwrap().remove("generateName");
+    }
+    like(&answer, &recorded);
     peer.sim.shutdown().await;
 }
 
@@ -82,7 +97,9 @@ async fn discovery_tells_each_resource_as_a_real_server_does() {
             let real = wanted["resources"].as_array().unwrap().iter().find(|real| real["name"] == resource["name"]);
             let mut real = real.unwrap_or_else(|| panic!("no server has {}", resource["name"])).clone();
             assert_eq!(real["storageVersionHash"].is_string(), resource["storageVersionHash"].is_string());
-            real["storageVersionHash"] = resource["storageVersionHash"].clone();
+            if real["storageVersionHash"].is_string() {
+                real["storageVersionHash"] = resource["storageVersionHash"].clone();
+            }
             let (mut real, mut resource) = (real, resource.clone());
             for one in [&mut real, &mut resource] {
                 let mut verbs: Vec<String> = serde_json::from_value(one["verbs"].take()).unwrap();
@@ -196,7 +213,11 @@ async fn chaos_that_cannot_recover_hangs_as_on_a_real_cluster() {
     let peer = Peer::usual().await;
     make(&peer, "watch-me").await;
     make(&peer, "stuck").await;
+    make(&peer, "fixed").await;
     injected(&peer, "watch-me").await;
+    injected(&peer, "fixed").await;
+    let pause = json!({"metadata": {"annotations": {"experiment.chaos-mesh.org/pause": "true"}}});
+    assert_eq!(peer.call("PATCH", &format!("{NETWORKCHAOS}/fixed"), &pause).await.status, 200);
     injected(&peer, "stuck").await;
     let nodes: Vec<String> = (1..=3).map(|n| format!("node-{n}")).collect();
     peer.sim.world().with(|world| nodes.iter().for_each(|node| world.turn_daemon(node, Link::Down)));
@@ -236,10 +257,14 @@ async fn leases() {
 #[tokio::test]
 async fn changing_what_is_there() {
     let peer = Peer::usual().await;
-    for name in ["job-dry-run", "rollout-restart", "node-cordon", "node-uncordon", "pod-evict"] {
+    for name in ["job-dry-run", "rollout-restart", "node-cordon", "pod-evict"] {
         let (answer, recorded) = peer.replay(name).await;
         like(&answer, &recorded);
     }
+    // The taint of a cordoned node was still on the real one when it answered; when it goes is a race.
+    let mut uncordon = recorded("node-uncordon");
+    uncordon.response["body"]["spec"].as_object_mut().unwrap().remove("taints");
+    like(&peer.replay_as(&uncordon, peer.sim.token()).await, &uncordon);
     peer.sim.shutdown().await;
 }
 

@@ -100,8 +100,10 @@ fn group(name: &str, versions: &[&str]) -> Value {
 }
 
 fn aggregated_entry(resource: &Resource) -> Value {
+    // Built-in kinds leave out what the list says above them; custom ones repeat it.
+    let own = if resource.is_custom() { (resource.at.group.as_ref(), resource.at.version.as_ref()) } else { ("", "") };
     let kind = |kind: &str, foreign: Option<(&str, &str)>| {
-        let (group, version) = foreign.unwrap_or(("", ""));
+        let (group, version) = foreign.unwrap_or(own);
         json!({"group": group, "version": version, "kind": kind})
     };
     let mut entry = json!({

@@ -70,7 +70,7 @@ impl Watcher {
     }
 
     fn bookmark(&mut self, annotations: Option<Value>, lines: &mut String) {
-        let mut metadata = json!({"resourceVersion": self.version.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.version.to_string()});
         if let Some(annotations) = annotations {
             metadata["annotations"] = annotations;
         }
