@@ -81,7 +81,7 @@ async fn kubectl_looks() {
     k.does("version", &["Server Version: v1.36"]).await;
     k.does("api-resources", &["networkchaos", "statefulsets", "pods"]).await;
     k.does("get pods", &["NAME", "READY", "RESTARTS", "emqx-go-0", "1/1", "Running"]).await;
-    k.does("get pods -A -o wide", &["NAMESPACE", "NOMINATED NODE", "node-1", "kube-system", "chaos-mesh"]).await;
+    k.does("get pods -A -o wide", &["NAMESPACE", "NOMINATED NODE", "node-1", "chaos-daemon", "chaos-mesh"]).await;
     k.does("get pod emqx-go-0 -o yaml", &["kind: Pod", "name: emqx-go-0", "phase: Running"]).await;
     k.does("get pods -o name -l app=emqx-go", &["pod/emqx-go-0", "pod/emqx-go-2"]).await;
     let chosen = k.does("get pods --field-selector metadata.name=emqx-go-1 -o name", &["pod/emqx-go-1"]).await;
@@ -98,6 +98,8 @@ async fn kubectl_looks() {
     k.does("auth can-i delete networkchaos.chaos-mesh.org", &["yes"]).await;
     k.does("get --raw /healthz", &["ok"]).await;
     k.does("rollout status sts/emqx-go", &["partitioned roll out complete", ""]).await;
+    k.does("get pods --as=viewer", &["emqx-go-0"]).await;
+    k.refused("get networkchaos --as=viewer", "", "User \"viewer\" cannot list resource \"networkchaos\"").await;
     k.refused("get pod nope", "", "pods \"nope\" not found").await;
     k.refused("get nothings", "", "the server doesn't have a resource type \"nothings\"").await;
     k.refused("get pods --field-selector spec.nope=1", "", "field label not supported: spec.nope").await;
@@ -131,7 +133,7 @@ async fn kubectl_changes() {
     k.does("rollout status sts/emqx-go --timeout=28s", &["complete"]).await;
     k.does("create namespace drill", &["created"]).await;
     k.does("create configmap c -n drill --from-literal=a=b", &["created"]).await;
-    let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: s, namespace: drill}, data: {a: b}}";
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s, namespace: drill}\ndata: {a: b}\n";
     k.does_with("apply --server-side -f -", map, &["configmap/s serverside-applied"]).await;
     k.does("delete namespace drill", &["deleted"]).await;
     k.does("cordon node-2", &["cordoned"]).await;

@@ -80,7 +80,7 @@ const PATHS: &[&str] =
     &["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version"];
 
 fn rules(user: &User) -> impl Iterator<Item = &'static Rule> {
-    let own: &'static [Rule] = match user.name {
+    let own: &'static [Rule] = match user.name.as_str() {
         "admin" => EVERYTHING,
         "console" => CONSOLE,
         "viewer" => VIEWER,

@@ -44,7 +44,7 @@ impl Default for SimOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
     /// `admin`, `console`, `viewer`, `abort-only`, `nobody`.
-    pub user: &'static str,
+    pub user: String,
     pub token: String,
     pub kubeconfig: PathBuf,
 }
@@ -90,8 +90,8 @@ pub async fn start(options: SimOptions) -> Result<Sim, SimError> {
     let mut seats = Vec::new();
     for user in users.iter() {
         let file = if user.name == "admin" { "kubeconfig".to_owned() } else { format!("kubeconfig-{}", user.name) };
-        let text = kubeconfig(&server, &identity.ca_pem, user.name, &user.token);
-        seats.push(Seat { user: user.name, token: user.token.clone(), kubeconfig: runtime.write(&file, &text)? });
+        let text = kubeconfig(&server, &identity.ca_pem, &user.name, &user.token);
+        seats.push(Seat { user: user.name.clone(), token: user.token.clone(), kubeconfig: runtime.write(&file, &text)? });
     }
 
     let state = Arc::new(State { world: world.clone(), users, ledger: Mutex::new(Ledger::default()), address });

@@ -3,8 +3,8 @@
 /// Someone who showed a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
-    pub name: &'static str,
-    pub groups: &'static [&'static str],
+    pub name: String,
+    pub groups: Vec<&'static str>,
     pub token: String,
 }
 
@@ -26,7 +26,11 @@ impl Users {
         Self(
             KNOWN
                 .iter()
-                .map(|(name, groups)| User { name, groups, token: format!("sim-{}", uuid::Uuid::new_v4().simple()) })
+                .map(|(name, groups)| User {
+                    name: (*name).to_owned(),
+                    groups: groups.to_vec(),
+                    token: format!("sim-{}", uuid::Uuid::new_v4().simple()),
+                })
                 .collect(),
         )
     }
@@ -42,5 +46,14 @@ impl Users {
             return None;
         }
         self.0.iter().find(|user| user.token == token.trim())
+    }
+
+    /// Someone whom an `Impersonate-User` header names; a stranger has no groups.
+    pub fn impersonated(&self, name: &str) -> User {
+        self.0.iter().find(|user| user.name == name).cloned().unwrap_or_else(|| User {
+            name: name.to_owned(),
+            groups: vec!["system:authenticated"],
+            token: String::new(),
+        })
     }
 }

@@ -6,6 +6,7 @@ use axum::http::{Method, Request};
 use serde_json::json;
 
 use super::{logs, patch, read, remove, review, scale, watch, write};
+use crate::sim::wire::access::Attempt;
 use crate::sim::wire::refusal::Refusal;
 use crate::sim::wire::reply::{Answer, Reply};
 use crate::sim::wire::request::{Ask, attempt, header, verb};
@@ -39,6 +40,13 @@ fn about_the_server(state: &State, parts: &Parts) -> Option<Answer> {
     discovery::serve(state, path, accept)
 }
 
+/// As whom the user acts: as themselves, or as someone that they have the right to be.
+fn acting(state: &State, user: &User, named: Option<&str>) -> Result<User, Refusal> {
+    let Some(named) = named else { return Ok(user.clone()) };
+    let attempt = Attempt { verb: "impersonate", group: "", resource: "users", namespace: "", name: named };
+    if access::allowed(user, &attempt) { Ok(state.users.impersonated(named)) } else { Err(access::forbidden(user, &attempt)) }
+}
+
 /// Answers one request.
 pub(in crate::sim::wire) async fn handle(state: &State, request: Request<Body>) -> Answer {
     let (parts, body) = request.into_parts();
@@ -51,6 +59,8 @@ pub(in crate::sim::wire) async fn handle(state: &State, request: Request<Body>) 
         return Ok(reply);
     }
     let user = user.ok_or_else(Refusal::unauthorized)?;
+    let acting = acting(state, user, header(&parts.headers, "impersonate-user"))?;
+    let user = &acting;
     if parts.method == Method::GET
         && let Some(answer) = about_the_server(state, &parts)
     {
