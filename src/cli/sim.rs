@@ -56,10 +56,19 @@ fn announce(sim: &Sim) -> Result<(), SimCommandError> {
 /// Serves until SIGINT, SIGTERM or SIGHUP.
 pub async fn run(args: SimArgs) -> Result<(), SimCommandError> {
     let mut signals = Vec::new();
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
         signals.push(signal(kind).map_err(SimCommandError::Signals)?);
     }
-    let sim = wire::start(SimOptions { seed: args.seed, speed: args.speed, ..SimOptions::default() }).await?;
+    let sim = wire::start(SimOptions {
+        seed: args.seed,
+        speed: args.speed,
+        ..SimOptions::default()
+    })
+    .await?;
     announce(&sim)?;
     let told = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
     futures::future::select_all(told).await;

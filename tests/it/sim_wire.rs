@@ -39,10 +39,16 @@ pub struct Recorded {
 
 /// The recorded exchange of this name.
 pub fn recorded(name: &str) -> Recorded {
-    let path = format!("{}/tests/fixtures/kube-api/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/tests/fixtures/kube-api/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut exchange: Value = serde_json::from_str(&text).unwrap();
-    Recorded { request: exchange["request"].take(), response: exchange["response"].take() }
+    Recorded {
+        request: exchange["request"].take(),
+        response: exchange["response"].take(),
+    }
 }
 
 impl Peer {
@@ -50,7 +56,11 @@ impl Peer {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let sim = wire::start(options).await.unwrap();
         let ca = reqwest::Certificate::from_pem(sim.ca_pem().as_bytes()).unwrap();
-        let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .tls_certs_only([ca])
+            .no_proxy()
+            .build()
+            .unwrap();
         Self { sim, http }
     }
 
@@ -59,7 +69,13 @@ impl Peer {
     }
 
     pub fn token_of(&self, user: &str) -> String {
-        self.sim.seats().iter().find(|seat| seat.user == user).unwrap().token.clone()
+        self.sim
+            .seats()
+            .iter()
+            .find(|seat| seat.user == user)
+            .unwrap()
+            .token
+            .clone()
     }
 
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -71,7 +87,9 @@ impl Peer {
         let response = request.send().await.unwrap();
         let header = |name: &str| {
             let values = response.headers().get_all(name).iter();
-            values.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+            values
+                .map(|value| value.to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         Answer {
             status: response.status().as_u16(),
@@ -90,7 +108,9 @@ impl Peer {
             request = request.header(name, value.as_str().unwrap());
         }
         if let Some(kind) = asked["content_type"].as_str() {
-            request = request.header("content-type", kind).body(asked["body"].to_string());
+            request = request
+                .header("content-type", kind)
+                .body(asked["body"].to_string());
         }
         self.send(request).await
     }
@@ -102,7 +122,8 @@ impl Peer {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        self.send(self.request("GET", path).bearer_auth(self.sim.token())).await
+        self.send(self.request("GET", path).bearer_auth(self.sim.token()))
+            .await
     }
 
     pub async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
@@ -111,17 +132,28 @@ impl Peer {
             _write => "application/json",
         };
         let request = self.request(method, path).bearer_auth(self.sim.token());
-        self.send(request.header("content-type", kind).body(body.to_string())).await
+        self.send(request.header("content-type", kind).body(body.to_string()))
+            .await
     }
 
     /// Reads lines of a stream until `enough` of them are there.
     pub async fn lines(&self, path: &str, mut enough: impl FnMut(&[String]) -> bool) -> Vec<String> {
-        let response = self.request("GET", path).bearer_auth(self.sim.token()).send().await.unwrap();
+        let response = self
+            .request("GET", path)
+            .bearer_auth(self.sim.token())
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200, "{path}");
         let (mut response, mut rest, mut lines) = (response, Vec::new(), Vec::new());
         while !enough(&lines) {
             let chunk = tokio::time::timeout(PATIENCE, response.chunk()).await;
-            let Some(chunk) = chunk.unwrap_or_else(|_| panic!("no more came after {lines:#?}")).unwrap() else { break };
+            let Some(chunk) = chunk
+                .unwrap_or_else(|_| panic!("no more came after {lines:#?}"))
+                .unwrap()
+            else {
+                break;
+            };
             rest.extend_from_slice(&chunk);
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = rest.drain(..=end).collect();
@@ -144,8 +176,15 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 /// Maps whose keys are data.
-const FREE: [&str; 7] =
-    ["labels", "annotations", "matchLabels", "labelSelectors", "capacity", "allocatable", "nodeSelector"];
+const FREE: [&str; 7] = [
+    "labels",
+    "annotations",
+    "matchLabels",
+    "labelSelectors",
+    "capacity",
+    "allocatable",
+    "nodeSelector",
+];
 
 fn walk(value: &Value, path: &str, found: &mut BTreeMap<String, &'static str>) {
     found.insert(path.to_owned(), kind_of(value));
@@ -155,7 +194,9 @@ fn walk(value: &Value, path: &str, found: &mut BTreeMap<String, &'static str>) {
                 walk(value, &format!("{path}.{key}"), found);
             }
         }
-        Value::Array(list) => list.iter().for_each(|value| walk(value, &format!("{path}[]"), found)),
+        Value::Array(list) => list
+            .iter()
+            .for_each(|value| walk(value, &format!("{path}[]"), found)),
         _leaf => {}
     }
 }
@@ -195,11 +236,29 @@ async fn health_and_version_need_no_token_and_the_rest_does() {
 async fn the_kubeconfig_is_private_and_goes_with_the_cluster() {
     use std::os::unix::fs::PermissionsExt as _;
     let parent = tempfile::tempdir().unwrap();
-    let peer = Peer::start(SimOptions { runtime_dir: Some(parent.path().into()), ..SimOptions::default() }).await;
+    let peer = Peer::start(SimOptions {
+        runtime_dir: Some(parent.path().into()),
+        ..SimOptions::default()
+    })
+    .await;
     let path = peer.sim.kubeconfig().to_owned();
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
-    assert!(std::fs::read_to_string(&path).unwrap().contains("current-context: firedrill-sim\n"));
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        std::fs::metadata(path.parent().unwrap())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o700
+    );
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .contains("current-context: firedrill-sim\n")
+    );
     peer.sim.shutdown().await;
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
 }
@@ -207,7 +266,15 @@ async fn the_kubeconfig_is_private_and_goes_with_the_cluster() {
 #[tokio::test]
 async fn a_speed_that_cannot_be_is_refused() {
     for speed in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
-        assert!(wire::start(SimOptions { speed, ..SimOptions::default() }).await.is_err(), "{speed}");
+        assert!(
+            wire::start(SimOptions {
+                speed,
+                ..SimOptions::default()
+            })
+            .await
+            .is_err(),
+            "{speed}"
+        );
     }
 }
 
@@ -224,7 +291,11 @@ async fn bodies_that_are_no_objects_are_refused_and_nothing_breaks() {
         ("{\"metadata\": 1}".into(), "application/json", 422),
         ("a: [".into(), "application/yaml", 400),
         ("{}".into(), "text/html", 415),
-        ("k8s\0\u{1}\u{2}".into(), "application/vnd.kubernetes.protobuf", 415),
+        (
+            "k8s\0\u{1}\u{2}".into(),
+            "application/vnd.kubernetes.protobuf",
+            415,
+        ),
         ("x".repeat(4 << 20), "application/json", 413),
         ("[".repeat(100_000), "application/json", 400),
     ] {
@@ -258,7 +329,9 @@ async fn odd_paths_and_methods_are_answered() {
         ("GET", "/%ff%fe/%00", 404),
     ] {
         let request = peer.request(method, path).bearer_auth(peer.sim.token());
-        let answer = peer.send(request.header("content-type", "application/json").body("{}")).await;
+        let answer = peer
+            .send(request.header("content-type", "application/json").body("{}"))
+            .await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
     }
     peer.sim.shutdown().await;
@@ -268,22 +341,55 @@ async fn odd_paths_and_methods_are_answered() {
 async fn every_kind_of_patch_changes_what_it_says() {
     let peer = Peer::usual().await;
     let path = "/api/v1/namespaces/default/configmaps";
-    let made = peer.call("POST", path, &json!({"metadata": {"name": "m", "finalizers": ["x/a"]}, "data": {"a": "1"}})).await;
+    let made = peer
+        .call(
+            "POST",
+            path,
+            &json!({"metadata": {"name": "m", "finalizers": ["x/a"]}, "data": {"a": "1"}}),
+        )
+        .await;
     assert_eq!(made.status, 201, "{}", made.text);
     let path = format!("{path}/m");
     let patch = async |kind: &str, body: Value, query: &str| {
-        let request = peer.request("PATCH", &format!("{path}{query}")).bearer_auth(peer.sim.token());
-        peer.send(request.header("content-type", kind).body(body.to_string())).await
+        let request = peer
+            .request("PATCH", &format!("{path}{query}"))
+            .bearer_auth(peer.sim.token());
+        peer.send(request.header("content-type", kind).body(body.to_string()))
+            .await
     };
-    let merged = patch("application/merge-patch+json", json!({"data": {"b": "2", "a": null}}), "").await;
+    let merged = patch(
+        "application/merge-patch+json",
+        json!({"data": {"b": "2", "a": null}}),
+        "",
+    )
+    .await;
     assert_eq!(merged.json()["data"], json!({"b": "2"}));
-    let listed = patch("application/json-patch+json", json!([{"op": "add", "path": "/data/c", "value": "3"}]), "").await;
+    let listed = patch(
+        "application/json-patch+json",
+        json!([{"op": "add", "path": "/data/c", "value": "3"}]),
+        "",
+    )
+    .await;
     assert_eq!(listed.json()["data"], json!({"b": "2", "c": "3"}));
-    let strategic = patch("application/strategic-merge-patch+json", json!({"metadata": {"finalizers": ["x/b"]}}), "").await;
+    let strategic = patch(
+        "application/strategic-merge-patch+json",
+        json!({"metadata": {"finalizers": ["x/b"]}}),
+        "",
+    )
+    .await;
     assert_eq!(strategic.json()["metadata"]["finalizers"], json!(["x/a", "x/b"]));
-    let applied = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"d": "4"}});
-    let answer = patch("application/apply-patch+yaml", applied.clone(), "?fieldManager=me").await;
-    assert_eq!((answer.status, answer.json()["data"].clone()), (200, json!({"b": "2", "c": "3", "d": "4"})));
+    let applied =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"d": "4"}});
+    let answer = patch(
+        "application/apply-patch+yaml",
+        applied.clone(),
+        "?fieldManager=me",
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.json()["data"].clone()),
+        (200, json!({"b": "2", "c": "3", "d": "4"}))
+    );
     let mut withdrawn = applied.clone();
     withdrawn["data"] = json!({"e": "5"});
     let answer = patch("application/apply-patch+yaml", withdrawn, "?fieldManager=me").await;
@@ -292,9 +398,20 @@ async fn every_kind_of_patch_changes_what_it_says() {
     other["data"] = json!({"e": "6"});
     let answer = patch("application/apply-patch+yaml", other.clone(), "?fieldManager=you").await;
     assert_eq!(answer.status, 409);
-    assert_eq!(answer.json()["message"], "Apply failed with 1 conflict: conflict with \"me\": .data.e");
-    assert_eq!(answer.json()["details"]["causes"][0]["reason"], "FieldManagerConflict");
-    let answer = patch("application/apply-patch+yaml", other, "?fieldManager=you&force=true").await;
+    assert_eq!(
+        answer.json()["message"],
+        "Apply failed with 1 conflict: conflict with \"me\": .data.e"
+    );
+    assert_eq!(
+        answer.json()["details"]["causes"][0]["reason"],
+        "FieldManagerConflict"
+    );
+    let answer = patch(
+        "application/apply-patch+yaml",
+        other,
+        "?fieldManager=you&force=true",
+    )
+    .await;
     assert_eq!(answer.json()["data"]["e"], "6");
     let answer = patch("application/apply-patch+yaml", applied, "").await;
     assert_eq!(answer.status, 422);
@@ -307,8 +424,17 @@ async fn every_kind_of_patch_changes_what_it_says() {
 async fn a_dry_run_leaves_no_trace() {
     let peer = Peer::usual().await;
     let path = "/api/v1/namespaces/default/configmaps";
-    let before = peer.sim.world().look(firedrill::sim::world::World::resource_version);
-    let answer = peer.call("POST", &format!("{path}?dryRun=All"), &json!({"metadata": {"name": "d"}})).await;
+    let before = peer
+        .sim
+        .world()
+        .look(firedrill::sim::world::World::resource_version);
+    let answer = peer
+        .call(
+            "POST",
+            &format!("{path}?dryRun=All"),
+            &json!({"metadata": {"name": "d"}}),
+        )
+        .await;
     assert_eq!(answer.status, 201);
     assert!(answer.json()["metadata"]["uid"].is_string());
     assert_eq!(peer.get(&format!("{path}/d")).await.status, 404);
@@ -323,7 +449,9 @@ async fn unknown_fields_of_built_in_kinds_are_judged_as_asked() {
     let path = "/api/v1/namespaces/default/pods?dryRun=All";
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
         "spec": {"containers": [{"name": "a", "image": "b", "imagePullPolicie": "Always"}], "restart": "Never"}});
-    let strict = peer.call("POST", &format!("{path}&fieldValidation=Strict"), &pod).await;
+    let strict = peer
+        .call("POST", &format!("{path}&fieldValidation=Strict"), &pod)
+        .await;
     assert_eq!(strict.status, 400);
     assert_eq!(
         strict.json()["message"],
@@ -334,7 +462,9 @@ async fn unknown_fields_of_built_in_kinds_are_judged_as_asked() {
     assert_eq!(warned.status, 201);
     assert_eq!(warned.warnings.len(), 2);
     assert!(warned.json()["spec"]["restart"].is_null());
-    let ignored = peer.call("POST", &format!("{path}&fieldValidation=Ignore"), &pod).await;
+    let ignored = peer
+        .call("POST", &format!("{path}&fieldValidation=Ignore"), &pod)
+        .await;
     assert_eq!((ignored.status, ignored.warnings.len()), (201, 0));
     peer.sim.shutdown().await;
 }

@@ -7,7 +7,9 @@ use futures::{AsyncBufReadExt as _, StreamExt as _, TryStreamExt as _, pin_mut};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::runtime::{WatchStreamExt as _, watcher};
@@ -18,8 +20,13 @@ use crate::sim_wire::{PATIENCE, Peer};
 
 async fn client(peer: &Peer) -> Client {
     let kubeconfig = Kubeconfig::read_from(peer.sim.kubeconfig()).unwrap();
-    let options = KubeConfigOptions { context: Some(CONTEXT.to_owned()), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    let options = KubeConfigOptions {
+        context: Some(CONTEXT.to_owned()),
+        ..KubeConfigOptions::default()
+    };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
     Client::try_from(config).unwrap()
 }
 
@@ -29,7 +36,9 @@ fn chaos(kind: &str) -> ApiResource {
 }
 
 fn delay(name: &str) -> DynamicObject {
-    DynamicObject::new(name, &chaos("NetworkChaos")).within("default").data(json!({"spec": {
+    DynamicObject::new(name, &chaos("NetworkChaos"))
+        .within("default")
+        .data(json!({"spec": {
         "action": "delay", "mode": "one", "direction": "to", "duration": "60s",
         "selector": {"namespaces": ["default"], "labelSelectors": {"app": "emqx-go"}},
         "delay": {"latency": "250ms", "correlation": "50", "jitter": "100ms"}}}))
@@ -41,17 +50,48 @@ async fn typed_lists_and_discovery() {
     let client = client(&peer).await;
     assert_eq!(client.apiserver_version().await.unwrap().minor, "36");
     let pods: Api<Pod> = Api::default_namespaced(client.clone());
-    let listed = pods.list(&ListParams::default().labels("app=emqx-go")).await.unwrap();
+    let listed = pods
+        .list(&ListParams::default().labels("app=emqx-go"))
+        .await
+        .unwrap();
     assert_eq!(listed.items.len(), 3);
-    assert!(Api::<Node>::all(client.clone()).list(&ListParams::default()).await.unwrap().items.len() >= 3);
-    let set = Api::<StatefulSet>::default_namespaced(client.clone()).get("emqx-go").await.unwrap();
+    assert!(
+        Api::<Node>::all(client.clone())
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .len()
+            >= 3
+    );
+    let set = Api::<StatefulSet>::default_namespaced(client.clone())
+        .get("emqx-go")
+        .await
+        .unwrap();
     assert_eq!(set.status.unwrap().ready_replicas, Some(3));
     let slices: Api<EndpointSlice> = Api::default_namespaced(client.clone());
-    assert!(!slices.list(&ListParams::default()).await.unwrap().items.is_empty());
-    Api::<Event>::default_namespaced(client.clone()).list(&ListParams::default()).await.unwrap();
-    let discovery = kube::Discovery::new(client.clone()).filter(&["chaos-mesh.org"]).run().await.unwrap();
-    let kinds: BTreeSet<String> =
-        discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources).map(|(ar, _)| ar.kind).collect();
+    assert!(
+        !slices
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    Api::<Event>::default_namespaced(client.clone())
+        .list(&ListParams::default())
+        .await
+        .unwrap();
+    let discovery = kube::Discovery::new(client.clone())
+        .filter(&["chaos-mesh.org"])
+        .run()
+        .await
+        .unwrap();
+    let kinds: BTreeSet<String> = discovery
+        .groups()
+        .flat_map(kube::discovery::ApiGroup::recommended_resources)
+        .map(|(ar, _)| ar.kind)
+        .collect();
     assert_eq!(kinds.len(), 23);
     let aggregated = kube::Discovery::new(client).run_aggregated().await.unwrap();
     assert!(aggregated.has_group("chaos-mesh.org") && aggregated.has_group("apps"));
@@ -62,10 +102,20 @@ async fn typed_lists_and_discovery() {
 async fn paging_sees_every_object_once() {
     let peer = Peer::usual().await;
     let pods: Api<Pod> = Api::all(client(&peer).await);
-    let all: Vec<String> = pods.list(&ListParams::default()).await.unwrap().iter().map(ResourceExt::name_any).collect();
+    let all: Vec<String> = pods
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .iter()
+        .map(ResourceExt::name_any)
+        .collect();
     let (mut seen, mut token) = (Vec::new(), None);
     loop {
-        let params = ListParams { limit: Some(2), continue_token: token, ..ListParams::default() };
+        let params = ListParams {
+            limit: Some(2),
+            continue_token: token,
+            ..ListParams::default()
+        };
         let page = pods.list(&params).await.unwrap();
         assert!(page.items.len() <= 2);
         seen.extend(page.iter().map(ResourceExt::name_any));
@@ -80,15 +130,35 @@ async fn paging_sees_every_object_once() {
 
 #[tokio::test]
 async fn a_chaos_object_is_tried_made_followed_and_proven_gone() {
-    let peer = Peer::start(SimOptions { speed: 10.0, ..SimOptions::default() }).await;
-    let api: Api<DynamicObject> = Api::namespaced_with(client(&peer).await, "default", &chaos("NetworkChaos"));
-    let dry = PostParams { dry_run: true, ..PostParams::default() };
-    assert!(api.create(&dry, &delay("d")).await.unwrap().metadata.uid.is_some());
+    let peer = Peer::start(SimOptions {
+        speed: 10.0,
+        ..SimOptions::default()
+    })
+    .await;
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client(&peer).await, "default", &chaos("NetworkChaos"));
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    assert!(
+        api.create(&dry, &delay("d"))
+            .await
+            .unwrap()
+            .metadata
+            .uid
+            .is_some()
+    );
     assert!(api.get_opt("d").await.unwrap().is_none());
     let made = api.create(&PostParams::default(), &delay("d")).await.unwrap();
     let says = |object: &DynamicObject, condition: &str| {
-        let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        conditions.iter().any(|c| c["type"] == condition && c["status"] == "True")
+        let conditions = object.data["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        conditions
+            .iter()
+            .any(|c| c["type"] == condition && c["status"] == "True")
     };
     let events = watcher(api.clone(), watcher::Config::default().fields("metadata.name=d")).default_backoff();
     pin_mut!(events);
@@ -101,11 +171,20 @@ async fn a_chaos_object_is_tried_made_followed_and_proven_gone() {
             }
         }
         let uid = made.metadata.uid.clone().unwrap();
-        let wrong = DeleteParams::default().preconditions(kube::api::Preconditions { uid: Some("x".into()), resource_version: None });
+        let wrong = DeleteParams::default().preconditions(kube::api::Preconditions {
+            uid: Some("x".into()),
+            resource_version: None,
+        });
         let refused = api.delete("d", &wrong).await.unwrap_err();
         assert!(matches!(refused, kube::Error::Api(status) if status.code == 409));
-        let right = DeleteParams::default().preconditions(kube::api::Preconditions { uid: Some(uid.clone()), resource_version: None });
-        assert!(api.delete("d", &right).await.unwrap().is_left(), "a finalizer holds it");
+        let right = DeleteParams::default().preconditions(kube::api::Preconditions {
+            uid: Some(uid.clone()),
+            resource_version: None,
+        });
+        assert!(
+            api.delete("d", &right).await.unwrap().is_left(),
+            "a finalizer holds it"
+        );
         let mut last = None;
         while let Some(event) = events.try_next().await.unwrap() {
             match event {
@@ -127,20 +206,44 @@ async fn a_chaos_object_is_tried_made_followed_and_proven_gone() {
 
 #[tokio::test]
 async fn logs_are_followed_while_they_are_written() {
-    let peer = Peer::start(SimOptions { speed: 10.0, ..SimOptions::default() }).await;
+    let peer = Peer::start(SimOptions {
+        speed: 10.0,
+        ..SimOptions::default()
+    })
+    .await;
     let pods: Api<Pod> = Api::default_namespaced(client(&peer).await);
-    let last = pods.logs("emqx-go-0", &LogParams { tail_lines: Some(2), ..LogParams::default() }).await.unwrap();
+    let last = pods
+        .logs(
+            "emqx-go-0",
+            &LogParams {
+                tail_lines: Some(2),
+                ..LogParams::default()
+            },
+        )
+        .await
+        .unwrap();
     assert_eq!(last.lines().count(), 2);
-    let params = LogParams { follow: true, tail_lines: Some(1), timestamps: true, ..LogParams::default() };
+    let params = LogParams {
+        follow: true,
+        tail_lines: Some(1),
+        timestamps: true,
+        ..LogParams::default()
+    };
     let mut lines = pods.log_stream("emqx-go-0", &params).await.unwrap().lines();
     let mut before = String::new();
     for _line in 0..4 {
-        let line = tokio::time::timeout(PATIENCE, lines.next()).await.unwrap().unwrap().unwrap();
+        let line = tokio::time::timeout(PATIENCE, lines.next())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
         let stamp = line.split(' ').next().unwrap().to_owned();
         assert!(stamp >= before, "{stamp} after {before}");
         before = stamp;
     }
-    pods.delete("emqx-go-0", &DeleteParams::default().grace_period(0)).await.unwrap();
+    pods.delete("emqx-go-0", &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
     let rest = tokio::time::timeout(PATIENCE, async { while let Some(Ok(_)) = lines.next().await {} }).await;
     assert!(rest.is_ok(), "a follower ends with its pod");
     peer.sim.shutdown().await;
@@ -151,11 +254,18 @@ async fn a_watcher_recovers_from_a_history_that_is_gone() {
     let peer = Peer::usual().await;
     let client = client(&peer).await;
     let pods: Api<Pod> = Api::default_namespaced(client.clone());
-    let version: u64 = peer.sim.world().look(firedrill::sim::world::World::resource_version);
+    let version: u64 = peer
+        .sim
+        .world()
+        .look(firedrill::sim::world::World::resource_version);
     peer.sim.world().with(firedrill::sim::world::World::compact);
     let stream = pods.watch(&kube::api::WatchParams::default(), "1").await.unwrap();
     pin_mut!(stream);
-    match tokio::time::timeout(PATIENCE, stream.try_next()).await.unwrap().unwrap() {
+    match tokio::time::timeout(PATIENCE, stream.try_next())
+        .await
+        .unwrap()
+        .unwrap()
+    {
         Some(kube::api::WatchEvent::Error(status)) => assert_eq!(status.code, 410),
         other => panic!("{other:?} at {version}"),
     }
@@ -197,14 +307,18 @@ async fn a_streaming_list_is_a_list() {
 #[tokio::test]
 async fn server_side_apply_makes_and_changes() {
     let peer = Peer::usual().await;
-    let api: Api<DynamicObject> = Api::namespaced_with(client(&peer).await, "default", &chaos("NetworkChaos"));
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client(&peer).await, "default", &chaos("NetworkChaos"));
     let params = PatchParams::apply("firedrill");
     let made = api.patch("a", &params, &Patch::Apply(&delay("a"))).await.unwrap();
     assert_eq!(made.metadata.generation, Some(1));
     let mut labelled = delay("a");
     labelled.metadata.labels = Some([("x".to_owned(), "y".to_owned())].into());
     let changed = api.patch("a", &params, &Patch::Apply(&labelled)).await.unwrap();
-    assert_eq!((changed.labels()["x"].as_str(), &changed.metadata.uid), ("y", &made.metadata.uid));
+    assert_eq!(
+        (changed.labels()["x"].as_str(), &changed.metadata.uid),
+        ("y", &made.metadata.uid)
+    );
     let mut wrong = delay("b");
     wrong.data["spec"]["scheduler"] = json!({});
     let refused = api.patch("b", &params, &Patch::Apply(&wrong)).await.unwrap_err();

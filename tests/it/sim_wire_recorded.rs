@@ -14,7 +14,11 @@ fn like(answer: &Answer, recorded: &Recorded) {
     let content_type = wanted["headers"]["content-type"].as_str().unwrap();
     assert_eq!(answer.content_type, content_type, "{asked}");
     let missing = missing(&answer.json(), &wanted["body"]);
-    assert!(missing.is_empty(), "{asked} lacks {missing:#?}\n{:#}", answer.json());
+    assert!(
+        missing.is_empty(),
+        "{asked} lacks {missing:#?}\n{:#}",
+        answer.json()
+    );
 }
 
 /// The answer is the recorded one, word for word.
@@ -27,8 +31,19 @@ fn exactly(answer: &Answer, recorded: &Recorded) {
 async fn reading() {
     let peer = Peer::usual().await;
     for name in [
-        "api", "apis", "version", "openapi-v3-index", "namespaces-list", "nodes-list", "pods-list", "pods-list-page1",
-        "pods-table", "pod-get", "statefulset-get", "scale-get", "endpointslices-list",
+        "api",
+        "apis",
+        "version",
+        "openapi-v3-index",
+        "namespaces-list",
+        "nodes-list",
+        "pods-list",
+        "pods-list-page1",
+        "pods-table",
+        "pod-get",
+        "statefulset-get",
+        "scale-get",
+        "endpointslices-list",
         "chaos-list-empty",
     ] {
         let (answer, recorded) = peer.replay(name).await;
@@ -39,8 +54,18 @@ async fn reading() {
 
 #[tokio::test]
 async fn events() {
-    let peer = Peer::start(SimOptions { speed: 20.0, ..SimOptions::default() }).await;
-    let killed = peer.call("DELETE", "/api/v1/namespaces/default/pods/emqx-go-1?gracePeriodSeconds=0", &json!({})).await;
+    let peer = Peer::start(SimOptions {
+        speed: 20.0,
+        ..SimOptions::default()
+    })
+    .await;
+    let killed = peer
+        .call(
+            "DELETE",
+            "/api/v1/namespaces/default/pods/emqx-go-1?gracePeriodSeconds=0",
+            &json!({}),
+        )
+        .await;
     assert_eq!(killed.status, 200);
     let path = "/api/v1/namespaces/default/events?watch=1&fieldSelector=reason%3DStarted";
     peer.lines(path, |lines| !lines.is_empty()).await;
@@ -66,7 +91,10 @@ async fn refusals_of_reading_word_for_word() {
     let unauthorized = recorded("unauthorized");
     exactly(&peer.replay_as(&unauthorized, "wrong").await, &unauthorized);
     let (answer, recorded) = peer.replay("chaos-delete-collection-no-namespace").await;
-    assert_eq!((answer.status, answer.content_type.as_str()), (404, "text/plain; charset=utf-8"));
+    assert_eq!(
+        (answer.status, answer.content_type.as_str()),
+        (404, "text/plain; charset=utf-8")
+    );
     assert_eq!(answer.text, recorded.response["body"].as_str().unwrap());
     peer.sim.shutdown().await;
 }
@@ -94,9 +122,18 @@ async fn discovery_tells_each_resource_as_a_real_server_does() {
         }
         let mut known = 0;
         for resource in got["resources"].as_array().unwrap() {
-            let real = wanted["resources"].as_array().unwrap().iter().find(|real| real["name"] == resource["name"]);
-            let mut real = real.unwrap_or_else(|| panic!("no server has {}", resource["name"])).clone();
-            assert_eq!(real["storageVersionHash"].is_string(), resource["storageVersionHash"].is_string());
+            let real = wanted["resources"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|real| real["name"] == resource["name"]);
+            let mut real = real
+                .unwrap_or_else(|| panic!("no server has {}", resource["name"]))
+                .clone();
+            assert_eq!(
+                real["storageVersionHash"].is_string(),
+                resource["storageVersionHash"].is_string()
+            );
             if real["storageVersionHash"].is_string() {
                 real["storageVersionHash"] = resource["storageVersionHash"].clone();
             }
@@ -122,12 +159,20 @@ async fn discovery_in_one_document() {
     let (got, wanted) = (answer.json(), &recorded.response["body"]);
     let group = |list: &Value, name: &str| {
         let items = list["items"].as_array().unwrap();
-        items.iter().find(|item| item["metadata"]["name"] == name).unwrap()["versions"][0]["resources"].clone()
+        items
+            .iter()
+            .find(|item| item["metadata"]["name"] == name)
+            .unwrap()["versions"][0]["resources"]
+            .clone()
     };
     for name in ["apps", "chaos-mesh.org"] {
         let (got, wanted) = (group(&got, name), group(wanted, name));
         for real in wanted.as_array().unwrap() {
-            let ours = got.as_array().unwrap().iter().find(|ours| ours["resource"] == real["resource"]);
+            let ours = got
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|ours| ours["resource"] == real["resource"]);
             assert_eq!(ours, Some(real), "{}", real["resource"]);
         }
     }
@@ -147,7 +192,10 @@ async fn logs() {
         let (stamp, text) = line.split_once(' ').unwrap();
         assert_eq!(stamp.len(), real[0].split_once(' ').unwrap().0.len(), "{line}");
         stamp.parse::<jiff::Timestamp>().unwrap();
-        assert!(text.starts_with("level=") && text.contains(" broker=emqx-go-0 "), "{line}");
+        assert!(
+            text.starts_with("level=") && text.contains(" broker=emqx-go-0 "),
+            "{line}"
+        );
     }
     peer.sim.shutdown().await;
 }
@@ -162,8 +210,16 @@ async fn creating_chaos() {
     }
     let (answer, recorded) = peer.replay("chaos-unknown-field-warn").await;
     like(&answer, &recorded);
-    assert_eq!(answer.warnings, [recorded.response["headers"]["warning"].as_str().unwrap()]);
-    for name in ["chaos-unknown-field-strict", "chaos-bad-enum", "chaos-many-errors", "chaos-webhook-denied"] {
+    assert_eq!(
+        answer.warnings,
+        [recorded.response["headers"]["warning"].as_str().unwrap()]
+    );
+    for name in [
+        "chaos-unknown-field-strict",
+        "chaos-bad-enum",
+        "chaos-many-errors",
+        "chaos-webhook-denied",
+    ] {
         let (answer, recorded) = peer.replay(name).await;
         exactly(&answer, &recorded);
     }
@@ -174,7 +230,13 @@ async fn make(peer: &Peer, name: &str) {
     let mut body = recorded("chaos-already-exists").request["body"].clone();
     body["metadata"]["name"] = name.into();
     body["spec"]["duration"] = "60s".into();
-    let made = peer.call("POST", "/apis/chaos-mesh.org/v1alpha1/namespaces/default/networkchaos", &body).await;
+    let made = peer
+        .call(
+            "POST",
+            "/apis/chaos-mesh.org/v1alpha1/namespaces/default/networkchaos",
+            &body,
+        )
+        .await;
     assert_eq!(made.status, 201, "{}", made.text);
 }
 
@@ -186,8 +248,13 @@ async fn injected(peer: &Peer, name: &str) {
     peer.lines(&path, |lines| {
         lines.last().is_some_and(|line| {
             let event: Value = serde_json::from_str(line).unwrap();
-            let conditions = event["object"]["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            conditions.iter().any(|c| c["type"] == "AllInjected" && c["status"] == "True")
+            let conditions = event["object"]["status"]["conditions"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            conditions
+                .iter()
+                .any(|c| c["type"] == "AllInjected" && c["status"] == "True")
         })
     })
     .await;
@@ -217,16 +284,30 @@ async fn chaos_that_cannot_recover_hangs_as_on_a_real_cluster() {
     injected(&peer, "watch-me").await;
     injected(&peer, "fixed").await;
     let pause = json!({"metadata": {"annotations": {"experiment.chaos-mesh.org/pause": "true"}}});
-    assert_eq!(peer.call("PATCH", &format!("{NETWORKCHAOS}/fixed"), &pause).await.status, 200);
+    assert_eq!(
+        peer.call("PATCH", &format!("{NETWORKCHAOS}/fixed"), &pause)
+            .await
+            .status,
+        200
+    );
     injected(&peer, "stuck").await;
     let nodes: Vec<String> = (1..=3).map(|n| format!("node-{n}")).collect();
-    peer.sim.world().with(|world| nodes.iter().for_each(|node| world.turn_daemon(node, Link::Down)));
+    peer.sim
+        .world()
+        .with(|world| nodes.iter().for_each(|node| world.turn_daemon(node, Link::Down)));
     let (answer, recorded) = peer.replay("chaos-delete-finalizer").await;
     like(&answer, &recorded);
-    let deleted = peer.call("DELETE", &format!("{NETWORKCHAOS}/stuck"), &json!({})).await;
+    let deleted = peer
+        .call("DELETE", &format!("{NETWORKCHAOS}/stuck"), &json!({}))
+        .await;
     assert!(deleted.json()["metadata"]["deletionTimestamp"].is_string());
     let path = format!("{NETWORKCHAOS}?watch=1&fieldSelector=metadata.name%3Dstuck");
-    peer.lines(&path, |lines| lines.last().is_some_and(|line| line.contains("cannot find daemonIP on node"))).await;
+    peer.lines(&path, |lines| {
+        lines
+            .last()
+            .is_some_and(|line| line.contains("cannot find daemonIP on node"))
+    })
+    .await;
     let (answer, recorded) = peer.replay("chaos-stuck").await;
     like(&answer, &recorded);
     let (answer, recorded) = peer.replay("chaos-create-while-terminating").await;
@@ -263,7 +344,10 @@ async fn changing_what_is_there() {
     }
     // The taint of a cordoned node was still on the real one when it answered; when it goes is a race.
     let mut uncordon = recorded("node-uncordon");
-    uncordon.response["body"]["spec"].as_object_mut().unwrap().remove("taints");
+    uncordon.response["body"]["spec"]
+        .as_object_mut()
+        .unwrap()
+        .remove("taints");
     like(&peer.replay_as(&uncordon, peer.sim.token()).await, &uncordon);
     peer.sim.shutdown().await;
 }
@@ -282,22 +366,39 @@ fn course(lines: &[String]) -> Vec<String> {
 }
 
 fn objects(lines: &[String]) -> Vec<Value> {
-    lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["object"].take()).collect()
+    lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["object"].take())
+        .collect()
 }
 
 #[tokio::test]
 async fn the_life_of_a_chaos_object_as_a_watch_tells_it() {
-    let peer = Peer::start(SimOptions { speed: 20.0, ..SimOptions::default() }).await;
-    let version = peer.get(NETWORKCHAOS).await.json()["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    let peer = Peer::start(SimOptions {
+        speed: 20.0,
+        ..SimOptions::default()
+    })
+    .await;
+    let version = peer.get(NETWORKCHAOS).await.json()["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (made, _) = peer.replay("chaos-create").await;
     assert_eq!(made.status, 201);
     let path = format!("{NETWORKCHAOS}?watch=1&allowWatchBookmarks=true&resourceVersion={version}");
-    let stopped = |lines: &[String]| lines.last().is_some_and(|line| line.contains("\"desiredPhase\":\"Stop\""));
+    let stopped = |lines: &[String]| {
+        lines
+            .last()
+            .is_some_and(|line| line.contains("\"desiredPhase\":\"Stop\""))
+    };
     peer.lines(&path, stopped).await;
     let gone = async {
-        peer.call("DELETE", &format!("{NETWORKCHAOS}/watch-me"), &json!({})).await;
+        peer.call("DELETE", &format!("{NETWORKCHAOS}/watch-me"), &json!({}))
+            .await;
     };
-    let watching = peer.lines(&path, |lines| lines.last().is_some_and(|line| line.contains("\"DELETED\"")));
+    let watching = peer.lines(&path, |lines| {
+        lines.last().is_some_and(|line| line.contains("\"DELETED\""))
+    });
     let ((), lines) = tokio::join!(gone, watching);
     let real = recorded("chaos-watch-life");
     let stream = real.response["stream"].as_array().unwrap();
@@ -310,21 +411,46 @@ async fn the_life_of_a_chaos_object_as_a_watch_tells_it() {
 
 #[tokio::test]
 async fn a_killed_pod_comes_back_as_a_watch_tells_it() {
-    let peer = Peer::start(SimOptions { speed: 20.0, ..SimOptions::default() }).await;
+    let peer = Peer::start(SimOptions {
+        speed: 20.0,
+        ..SimOptions::default()
+    })
+    .await;
     let pods = "/api/v1/namespaces/default/pods?labelSelector=app%3Demqx-go";
-    let version = peer.get(pods).await.json()["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    let version = peer.get(pods).await.json()["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let kill = json!({"gracePeriodSeconds": 0});
-    let killed = peer.call("DELETE", "/api/v1/namespaces/default/pods/emqx-go-2", &kill).await;
+    let killed = peer
+        .call("DELETE", "/api/v1/namespaces/default/pods/emqx-go-2", &kill)
+        .await;
     assert_eq!((killed.status, &killed.json()["kind"]), (200, &json!("Pod")));
     let ready = |lines: &[String]| {
-        let last = lines.last().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let last = lines
+            .last()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
         let conditions = last.map(|event| event["object"]["status"]["conditions"].clone());
-        let conditions = conditions.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
-        course(lines).len() >= 3 && conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+        let conditions = conditions
+            .as_ref()
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        course(lines).len() >= 3
+            && conditions
+                .iter()
+                .any(|c| c["type"] == "Ready" && c["status"] == "True")
     };
-    let lines = peer.lines(&format!("{pods}&watch=1&resourceVersion={version}"), ready).await;
+    let lines = peer
+        .lines(&format!("{pods}&watch=1&resourceVersion={version}"), ready)
+        .await;
     let real = recorded("pods-watch-kill");
-    let told: Vec<String> = real.response["stream"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let told: Vec<String> = real.response["stream"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
     assert_eq!(course(&lines), course(&told));
     let missing = missing(&json!(objects(&lines)), &json!(objects(&told)));
     assert!(missing.is_empty(), "{missing:#?}");
@@ -336,12 +462,24 @@ async fn a_list_as_a_stream() {
     let peer = Peer::usual().await;
     let real = recorded("watch-initial-events");
     let path = real.request["path"].as_str().unwrap();
-    let lines = peer.lines(path, |lines| lines.last().is_some_and(|line| line.contains("BOOKMARK"))).await;
-    let told: Vec<String> = real.response["stream"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let lines = peer
+        .lines(path, |lines| {
+            lines.last().is_some_and(|line| line.contains("BOOKMARK"))
+        })
+        .await;
+    let told: Vec<String> = real.response["stream"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
     assert_eq!(course(&lines), course(&told));
     assert_eq!(lines.len(), told.len());
     let mark = objects(&lines).pop().unwrap();
-    assert_eq!(mark["metadata"]["annotations"], json!({"k8s.io/initial-events-end": "true"}));
+    assert_eq!(
+        mark["metadata"]["annotations"],
+        json!({"k8s.io/initial-events-end": "true"})
+    );
     let missing = missing(&json!(objects(&lines)), &json!(objects(&told[..3])));
     assert!(missing.is_empty(), "{missing:#?}");
     peer.sim.shutdown().await;
@@ -351,9 +489,14 @@ async fn a_list_as_a_stream() {
 async fn a_version_that_is_gone_is_an_event_not_an_error() {
     let peer = Peer::usual().await;
     peer.sim.world().with(firedrill::sim::world::World::compact);
-    let lines = peer.lines("/api/v1/pods?watch=1&resourceVersion=1", |_| false).await;
+    let lines = peer
+        .lines("/api/v1/pods?watch=1&resourceVersion=1", |_| false)
+        .await;
     let event: Value = serde_json::from_str(&lines[0]).unwrap();
-    let newest = peer.sim.world().look(firedrill::sim::world::World::oldest_version);
+    let newest = peer
+        .sim
+        .world()
+        .look(firedrill::sim::world::World::oldest_version);
     assert_eq!(
         event,
         json!({"type": "ERROR", "object": {

@@ -27,17 +27,41 @@ struct Rule {
 const READ: &[&str] = &["get", "list", "watch"];
 const CHAOS: &str = "chaos-mesh.org";
 
-const EVERYTHING: &[Rule] = &[Rule { groups: &["*"], resources: &["*"], verbs: &["*"] }];
+const EVERYTHING: &[Rule] = &[Rule {
+    groups: &["*"],
+    resources: &["*"],
+    verbs: &["*"],
+}];
 
 const VIEWER: &[Rule] = &[
     Rule {
         groups: &[""],
-        resources: &["pods", "pods/log", "events", "endpoints", "services", "namespaces", "configmaps"],
+        resources: &[
+            "pods",
+            "pods/log",
+            "events",
+            "endpoints",
+            "services",
+            "namespaces",
+            "configmaps",
+        ],
         verbs: READ,
     },
-    Rule { groups: &["apps"], resources: &["statefulsets", "deployments", "replicasets", "daemonsets"], verbs: READ },
-    Rule { groups: &["discovery.k8s.io"], resources: &["endpointslices"], verbs: READ },
-    Rule { groups: &["events.k8s.io"], resources: &["events"], verbs: READ },
+    Rule {
+        groups: &["apps"],
+        resources: &["statefulsets", "deployments", "replicasets", "daemonsets"],
+        verbs: READ,
+    },
+    Rule {
+        groups: &["discovery.k8s.io"],
+        resources: &["endpointslices"],
+        verbs: READ,
+    },
+    Rule {
+        groups: &["events.k8s.io"],
+        resources: &["events"],
+        verbs: READ,
+    },
 ];
 
 const CONSOLE: &[Rule] = &[
@@ -46,21 +70,58 @@ const CONSOLE: &[Rule] = &[
         resources: &["pods", "events", "endpoints", "services", "nodes", "namespaces"],
         verbs: READ,
     },
-    Rule { groups: &[""], resources: &["pods/log"], verbs: &["get"] },
-    Rule { groups: &["events.k8s.io"], resources: &["events"], verbs: READ },
-    Rule { groups: &["discovery.k8s.io"], resources: &["endpointslices"], verbs: READ },
-    Rule { groups: &["apps"], resources: &["statefulsets"], verbs: READ },
-    Rule { groups: &["coordination.k8s.io"], resources: &["leases"], verbs: &["*"] },
+    Rule {
+        groups: &[""],
+        resources: &["pods/log"],
+        verbs: &["get"],
+    },
+    Rule {
+        groups: &["events.k8s.io"],
+        resources: &["events"],
+        verbs: READ,
+    },
+    Rule {
+        groups: &["discovery.k8s.io"],
+        resources: &["endpointslices"],
+        verbs: READ,
+    },
+    Rule {
+        groups: &["apps"],
+        resources: &["statefulsets"],
+        verbs: READ,
+    },
+    Rule {
+        groups: &["coordination.k8s.io"],
+        resources: &["leases"],
+        verbs: &["*"],
+    },
     Rule {
         groups: &[CHAOS],
         resources: &["*"],
-        verbs: &["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"],
+        verbs: &[
+            "get",
+            "list",
+            "watch",
+            "create",
+            "update",
+            "patch",
+            "delete",
+            "deletecollection",
+        ],
     },
 ];
 
 const ABORT_ONLY: &[Rule] = &[
-    Rule { groups: &[""], resources: &["namespaces"], verbs: READ },
-    Rule { groups: &["coordination.k8s.io"], resources: &["leases"], verbs: &["get", "list", "create", "update", "patch"] },
+    Rule {
+        groups: &[""],
+        resources: &["namespaces"],
+        verbs: READ,
+    },
+    Rule {
+        groups: &["coordination.k8s.io"],
+        resources: &["leases"],
+        verbs: &["get", "list", "create", "update", "patch"],
+    },
     Rule {
         groups: &[CHAOS],
         resources: &["*"],
@@ -76,8 +137,18 @@ const AUTHENTICATED: &[Rule] = &[Rule {
 }];
 
 /// What describes the server, and is open to everyone who came in.
-const PATHS: &[&str] =
-    &["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version"];
+const PATHS: &[&str] = &[
+    "/api",
+    "/api/*",
+    "/apis",
+    "/apis/*",
+    "/healthz",
+    "/livez",
+    "/openapi",
+    "/openapi/*",
+    "/readyz",
+    "/version",
+];
 
 fn rules(user: &User) -> impl Iterator<Item = &'static Rule> {
     let own: &'static [Rule] = match user.name.as_str() {
@@ -105,10 +176,24 @@ pub(super) fn allowed(user: &User, attempt: &Attempt<'_>) -> bool {
 
 /// The refusal of an attempt, in the server's words.
 pub(super) fn forbidden(user: &User, attempt: &Attempt<'_>) -> Refusal {
-    let Attempt { verb, group, resource, namespace, name } = *attempt;
+    let Attempt {
+        verb,
+        group,
+        resource,
+        namespace,
+        name,
+    } = *attempt;
     let (plural, _sub) = resource.split_once('/').unwrap_or((resource, ""));
-    let subject = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
-    let subject = if name.is_empty() { subject } else { format!("{subject} \"{name}\"") };
+    let subject = if group.is_empty() {
+        plural.to_owned()
+    } else {
+        format!("{plural}.{group}")
+    };
+    let subject = if name.is_empty() {
+        subject
+    } else {
+        format!("{subject} \"{name}\"")
+    };
     let scope = if namespace.is_empty() {
         "at the cluster scope".to_owned()
     } else {
@@ -149,5 +234,9 @@ pub(super) fn rules_review(user: &User) -> Value {
 
 /// Whether `user` may read a path that is no resource.
 pub(super) fn allowed_path(user: &User, path: &str) -> bool {
-    user.name == "admin" || PATHS.iter().any(|open| open.strip_suffix('*').map_or(*open == path, |stem| path.starts_with(stem)))
+    user.name == "admin"
+        || PATHS.iter().any(|open| {
+            open.strip_suffix('*')
+                .map_or(*open == path, |stem| path.starts_with(stem))
+        })
 }

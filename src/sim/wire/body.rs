@@ -16,7 +16,11 @@ const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 pub(super) async fn read(body: Body) -> Result<Bytes, Refusal> {
     axum::body::to_bytes(body, LIMIT).await.map_err(|error| {
         let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        if text.contains("length limit") { Refusal::too_large() } else { Refusal::bad_request(text) }
+        if text.contains("length limit") {
+            Refusal::too_large()
+        } else {
+            Refusal::bad_request(text)
+        }
     })
 }
 
@@ -41,13 +45,26 @@ pub(super) fn decode(bytes: &Bytes, media_type: &str) -> Result<Value, Refusal> 
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Refusal::bad_request("the body is not UTF-8"))?;
     match media_type {
-        "" | "application/json" | "application/json-patch+json" | "application/merge-patch+json"
+        ""
+        | "application/json"
+        | "application/json-patch+json"
+        | "application/merge-patch+json"
         | "application/strategic-merge-patch+json" => serde_json::from_str(text).map_err(|error| {
-            let what = if bytes.is_empty() { "EOF".to_owned() } else { error.to_string() };
-            Refusal::bad_request(format!("the object provided is unrecognized (must be of type json): {what}"))
+            let what = if bytes.is_empty() {
+                "EOF".to_owned()
+            } else {
+                error.to_string()
+            };
+            Refusal::bad_request(format!(
+                "the object provided is unrecognized (must be of type json): {what}"
+            ))
         }),
         // Clients send JSON under this name too; it is quicker to read, and is YAML.
-        "application/yaml" | "application/apply-patch+yaml" => serde_json::from_str(text).or_else(|_| yaml(text)),
-        _other => Err(Refusal::unsupported_media_type("application/json, application/yaml")),
+        "application/yaml" | "application/apply-patch+yaml" => {
+            serde_json::from_str(text).or_else(|_| yaml(text))
+        }
+        _other => Err(Refusal::unsupported_media_type(
+            "application/json, application/yaml",
+        )),
     }
 }

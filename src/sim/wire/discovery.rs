@@ -19,12 +19,17 @@ type Versions = BTreeMap<(String, String), Vec<Resource>>;
 
 fn versions(state: &State) -> Versions {
     let mut versions = Versions::new();
-    for resource in state.world.look(|world| world.resources().cloned().collect::<Vec<_>>()) {
+    for resource in state
+        .world
+        .look(|world| world.resources().cloned().collect::<Vec<_>>())
+    {
         let key = (resource.at.group.to_string(), resource.at.version.to_string());
         versions.entry(key).or_default().push(resource);
     }
     for (group, version, _, _) in REVIEWS {
-        versions.entry((group.to_owned(), version.to_owned())).or_default();
+        versions
+            .entry((group.to_owned(), version.to_owned()))
+            .or_default();
     }
     versions
 }
@@ -66,17 +71,26 @@ fn legacy_entries(resource: &Resource) -> Vec<Value> {
 
 fn review_entries(group: &str, version: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let (group, version) = (group.to_owned(), version.to_owned());
-    REVIEWS.into_iter().filter(move |(g, v, _, _)| *g == group && *v == version).map(|(_, _, plural, kind)| (plural, kind))
+    REVIEWS
+        .into_iter()
+        .filter(move |(g, v, _, _)| *g == group && *v == version)
+        .map(|(_, _, plural, kind)| (plural, kind))
 }
 
 /// `/api/v1`, `/apis/<group>/<version>`.
 fn resource_list(versions: &Versions, group: &str, version: &str) -> Answer {
-    let found = versions.get(&(group.to_owned(), version.to_owned())).ok_or(Refusal::NoSuchPage)?;
+    let found = versions
+        .get(&(group.to_owned(), version.to_owned()))
+        .ok_or(Refusal::NoSuchPage)?;
     let mut resources: Vec<Value> = found.iter().flat_map(legacy_entries).collect();
     resources.extend(review_entries(group, version).map(|(plural, kind)| {
         json!({"name": plural, "singularName": kind.to_lowercase(), "namespaced": false, "kind": kind, "verbs": ["create"]})
     }));
-    let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let name = if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
     let mut list = json!({"kind": "APIResourceList", "groupVersion": name, "resources": resources});
     if !group.is_empty() {
         list["apiVersion"] = "v1".into();
@@ -101,7 +115,11 @@ fn group(name: &str, versions: &[&str]) -> Value {
 
 fn aggregated_entry(resource: &Resource) -> Value {
     // Built-in kinds leave out what the list says above them; custom ones repeat it.
-    let own = if resource.is_custom() { (resource.at.group.as_ref(), resource.at.version.as_ref()) } else { ("", "") };
+    let own = if resource.is_custom() {
+        (resource.at.group.as_ref(), resource.at.version.as_ref())
+    } else {
+        ("", "")
+    };
     let kind = |kind: &str, foreign: Option<(&str, &str)>| {
         let (group, version) = foreign.unwrap_or(own);
         json!({"group": group, "version": version, "kind": kind})
@@ -126,12 +144,17 @@ fn aggregated_entry(resource: &Resource) -> Value {
 /// Everything under `/api` or under `/apis` in one document.
 fn aggregated(versions: &Versions, core: bool, format: &str) -> Reply {
     let mut items = Vec::new();
-    for (name, list) in groups(versions).into_iter().filter(|(name, _)| name.is_empty() == core) {
+    for (name, list) in groups(versions)
+        .into_iter()
+        .filter(|(name, _)| name.is_empty() == core)
+    {
         let told: Vec<Value> = list
             .iter()
             .rev()
             .map(|version| {
-                let found = versions.get(&(name.to_owned(), (*version).to_owned())).map_or(&[][..], Vec::as_slice);
+                let found = versions
+                    .get(&(name.to_owned(), (*version).to_owned()))
+                    .map_or(&[][..], Vec::as_slice);
                 let mut resources: Vec<Value> = found.iter().map(aggregated_entry).collect();
                 resources.extend(review_entries(name, version).map(|(plural, kind)| {
                     json!({
@@ -152,13 +175,17 @@ fn aggregated(versions: &Versions, core: bool, format: &str) -> Reply {
         "kind": "APIGroupDiscoveryList", "apiVersion": format!("apidiscovery.k8s.io/{format}"), "metadata": {},
         "items": items,
     });
-    let tag = Sha256::digest(body.to_string()).iter().fold(String::new(), |tag, byte| format!("{tag}{byte:02X}"));
+    let tag = Sha256::digest(body.to_string())
+        .iter()
+        .fold(String::new(), |tag, byte| format!("{tag}{byte:02X}"));
     let content_type = if format == "v2" {
         "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     } else {
         "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
     };
-    Reply::json(body).of_type(content_type).with_header(header::ETAG, format!("\"{tag}\""))
+    Reply::json(body)
+        .of_type(content_type)
+        .with_header(header::ETAG, format!("\"{tag}\""))
 }
 
 /// Answers a path of discovery; `None` for any other.
@@ -182,17 +209,22 @@ pub(super) fn serve(state: &State, path: &str, accept: Option<&str>) -> Option<A
                 .filter(|(name, _)| !name.is_empty())
                 .map(|(name, list)| group(name, &list))
                 .collect();
-            Ok(Reply::json(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
+            Ok(Reply::json(
+                json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}),
+            ))
         }
         ["api", version] => resource_list(&versions(state), "", version),
         ["apis", name] => {
             let versions = versions(state);
-            groups(&versions).get(name).filter(|_| !name.is_empty()).map_or(Err(Refusal::NoSuchPage), |list| {
-                let mut group = group(name, list);
-                group["kind"] = "APIGroup".into();
-                group["apiVersion"] = "v1".into();
-                Ok(Reply::json(group))
-            })
+            groups(&versions).get(name).filter(|_| !name.is_empty()).map_or(
+                Err(Refusal::NoSuchPage),
+                |list| {
+                    let mut group = group(name, list);
+                    group["kind"] = "APIGroup".into();
+                    group["apiVersion"] = "v1".into();
+                    Ok(Reply::json(group))
+                },
+            )
         }
         ["apis", group, version] => resource_list(&versions(state), group, version),
         _resource => return None,

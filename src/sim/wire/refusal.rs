@@ -26,13 +26,12 @@ impl Refusal {
     }
 
     pub fn method_not_allowed() -> Self {
-        Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
-            .with_details(json!({}))
-    }
-
-    /// What the server says of a resource that it does not serve, in a group that it does.
-    pub fn no_such_resource() -> Self {
-        Self::new(404, "NotFound", "the server could not find the requested resource").with_details(json!({}))
+        Self::new(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+        .with_details(json!({}))
     }
 
     pub fn not_acceptable(offers: &str) -> Self {
@@ -47,12 +46,18 @@ impl Refusal {
         Self::new(
             415,
             "UnsupportedMediaType",
-            format!("the body of the request was in an unknown format - accepted media types include: {accepted}"),
+            format!(
+                "the body of the request was in an unknown format - accepted media types include: {accepted}"
+            ),
         )
     }
 
     pub fn too_large() -> Self {
-        Self::new(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
+        Self::new(
+            413,
+            "RequestEntityTooLarge",
+            "Request entity too large: limit is 3145728",
+        )
     }
 
     pub fn internal(what: impl std::fmt::Display) -> Self {
@@ -62,7 +67,10 @@ impl Refusal {
     #[must_use]
     pub fn with_details(self, details: Value) -> Self {
         match self {
-            Self::Status(status) => Self::Status(Status { details: Some(details), ..status }),
+            Self::Status(status) => Self::Status(Status {
+                details: Some(details),
+                ..status
+            }),
             Self::NoSuchPage => self,
         }
     }

@@ -30,7 +30,12 @@ const JSON: &str = "application/json";
 
 impl Reply {
     fn new(code: u16, content_type: &'static str, content: Content) -> Self {
-        Self { code, content_type, headers: Vec::new(), content }
+        Self {
+            code,
+            content_type,
+            headers: Vec::new(),
+            content,
+        }
     }
 
     pub fn json(value: Value) -> Self {
@@ -42,7 +47,11 @@ impl Reply {
     }
 
     pub fn text(text: impl Into<String>) -> Self {
-        Self::new(200, "text/plain; charset=utf-8", Content::Ready(Bytes::from(text.into())))
+        Self::new(
+            200,
+            "text/plain; charset=utf-8",
+            Content::Ready(Bytes::from(text.into())),
+        )
     }
 
     /// Bytes that were serialised before.
@@ -93,7 +102,10 @@ impl Reply {
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, private"),
+        );
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.append(name, value);
@@ -114,7 +126,11 @@ pub(super) fn respond(answer: Answer) -> Response<Body> {
             }
             Refusal::Status(status) => {
                 let reply = Reply::new(code, JSON, Content::Json(status.to_value()));
-                if code == 429 { reply.with_header(header::RETRY_AFTER, "10".to_owned()) } else { reply }
+                if code == 429 {
+                    reply.with_header(header::RETRY_AFTER, "10".to_owned())
+                } else {
+                    reply
+                }
             }
         }
     });

@@ -52,7 +52,9 @@ impl Ask<'_> {
             Some("None") => Include::None,
             Some("Object") => Include::Object,
             Some(other) => {
-                return Err(Refusal::bad_request(format!("unrecognized includeObject value: \"{other}\"")));
+                return Err(Refusal::bad_request(format!(
+                    "unrecognized includeObject value: \"{other}\""
+                )));
             }
         };
         accept::shape(header(self.headers, "accept"), include)
@@ -76,7 +78,11 @@ impl Ask<'_> {
     }
 
     pub fn dry_run(&self) -> Result<DryRun, Refusal> {
-        Ok(if self.query.dry_run()? { DryRun::All } else { DryRun::No })
+        Ok(if self.query.dry_run()? {
+            DryRun::All
+        } else {
+            DryRun::No
+        })
     }
 
     pub fn field_validation(&self) -> Result<FieldValidation, Refusal> {
@@ -165,5 +171,11 @@ pub(super) fn attempt<'a>(verb: &'a str, target: &'a Target, resource: &'a str) 
         (None, "namespaces") if target.group.is_empty() => target.name.as_deref().unwrap_or_default(),
         (None, _) => "",
     };
-    Attempt { verb, group: &target.group, resource, namespace, name: target.name.as_deref().unwrap_or_default() }
+    Attempt {
+        verb,
+        group: &target.group,
+        resource,
+        namespace,
+        name: target.name.as_deref().unwrap_or_default(),
+    }
 }

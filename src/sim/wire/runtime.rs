@@ -26,12 +26,18 @@ impl RuntimeDir {
             .recursive(true)
             .mode(0o700)
             .create(&parent)
-            .map_err(|source| SimError::Runtime { path: parent.clone(), source })?;
+            .map_err(|source| SimError::Runtime {
+                path: parent.clone(),
+                source,
+            })?;
         let path = parent.join(format!("firedrill-sim-{}", uuid::Uuid::new_v4().simple()));
         fs::DirBuilder::new()
             .mode(0o700)
             .create(&path)
-            .map_err(|source| SimError::Runtime { path: path.clone(), source })?;
+            .map_err(|source| SimError::Runtime {
+                path: path.clone(),
+                source,
+            })?;
         Ok(Self { path })
     }
 
@@ -44,7 +50,10 @@ impl RuntimeDir {
             .mode(0o600)
             .open(&path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|source| SimError::Runtime { path: path.clone(), source })?;
+            .map_err(|source| SimError::Runtime {
+                path: path.clone(),
+                source,
+            })?;
         Ok(path)
     }
 }
@@ -60,7 +69,11 @@ impl Drop for RuntimeDir {
 /// A kubeconfig for one user of one server.
 pub(super) fn kubeconfig(server: &str, ca_pem: &str, user: &str, token: &str) -> String {
     let ca = base64::encode(ca_pem.as_bytes());
-    let user = if user == "admin" { CONTEXT.to_owned() } else { format!("{CONTEXT}-{user}") };
+    let user = if user == "admin" {
+        CONTEXT.to_owned()
+    } else {
+        format!("{CONTEXT}-{user}")
+    };
     format!(
         "apiVersion: v1\nkind: Config\nclusters:\n- name: {CONTEXT}\n  cluster:\n    server: {server}\n    \
          certificate-authority-data: {ca}\nusers:\n- name: {user}\n  user:\n    token: {token}\ncontexts:\n\

@@ -26,7 +26,10 @@ use super::state::State;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A bug in a handler costs the request, not the server.
-async fn serve_one(extract::State(state): extract::State<Arc<State>>, request: Request<Body>) -> Response<Body> {
+async fn serve_one(
+    extract::State(state): extract::State<Arc<State>>,
+    request: Request<Body>,
+) -> Response<Body> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let answer = AssertUnwindSafe(handle(&state, request)).catch_unwind().await;
     respond(answer.unwrap_or_else(|_panic| {

@@ -32,7 +32,12 @@ impl std::fmt::Debug for SharedWorld {
 impl SharedWorld {
     pub(super) fn new(world: World, clock: Clock) -> Self {
         let (changed, _) = watch::channel(0);
-        Self(Arc::new(Inner { world: Mutex::new(world), clock, changed, due_moved: Notify::new() }))
+        Self(Arc::new(Inner {
+            world: Mutex::new(world),
+            clock,
+            changed,
+            due_moved: Notify::new(),
+        }))
     }
 
     /// Looks at the world as it is now.

@@ -35,8 +35,20 @@ pub struct SimOptions {
 
 impl Default for SimOptions {
     fn default() -> Self {
-        let Setup { replicas, nodes, history, .. } = Setup::default();
-        Self { seed: 1, speed: 1.0, runtime_dir: None, replicas, nodes, history }
+        let Setup {
+            replicas,
+            nodes,
+            history,
+            ..
+        } = Setup::default();
+        Self {
+            seed: 1,
+            speed: 1.0,
+            runtime_dir: None,
+            replicas,
+            nodes,
+            history,
+        }
     }
 }
 
@@ -82,24 +94,52 @@ pub async fn start(options: SimOptions) -> Result<Sim, SimError> {
     let world = SharedWorld::new(World::new(setup), clock);
 
     let identity = tls::identity()?;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(SimError::Listen)?;
+    let listener = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .map_err(SimError::Listen)?;
     let address = listener.local_addr().map_err(SimError::Listen)?.to_string();
     let server = format!("https://{address}");
     let users = Users::new();
     let runtime = RuntimeDir::create(options.runtime_dir.as_deref())?;
     let mut seats = Vec::new();
     for user in users.iter() {
-        let file = if user.name == "admin" { "kubeconfig".to_owned() } else { format!("kubeconfig-{}", user.name) };
+        let file = if user.name == "admin" {
+            "kubeconfig".to_owned()
+        } else {
+            format!("kubeconfig-{}", user.name)
+        };
         let text = kubeconfig(&server, &identity.ca_pem, &user.name, &user.token);
-        seats.push(Seat { user: user.name.clone(), token: user.token.clone(), kubeconfig: runtime.write(&file, &text)? });
+        seats.push(Seat {
+            user: user.name.clone(),
+            token: user.token.clone(),
+            kubeconfig: runtime.write(&file, &text)?,
+        });
     }
 
-    let state = Arc::new(State { world: world.clone(), users, ledger: Mutex::new(Ledger::default()), address });
+    let state = Arc::new(State {
+        world: world.clone(),
+        users,
+        ledger: Mutex::new(Ledger::default()),
+        address,
+    });
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(world.clone().drive(stop.clone()));
-    tasks.spawn(server::serve(listener, identity.acceptor, state, (stop.clone(), tasks.clone())));
+    tasks.spawn(server::serve(
+        listener,
+        identity.acceptor,
+        state,
+        (stop.clone(), tasks.clone()),
+    ));
     tasks.close();
-    Ok(Sim { server, ca_pem: identity.ca_pem, seats, world, stop, tasks, _runtime: runtime })
+    Ok(Sim {
+        server,
+        ca_pem: identity.ca_pem,
+        seats,
+        world,
+        stop,
+        tasks,
+        _runtime: runtime,
+    })
 }
 
 impl Sim {

@@ -82,7 +82,10 @@ pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn parse(text: Option<&str>) -> Self {
-        let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let pairs = text
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty());
         Self(
             pairs
                 .map(|pair| {
@@ -95,12 +98,17 @@ impl Query {
 
     /// The first value of a key that is not empty.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(have, value)| have == key && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(have, value)| have == key && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether a flag is set; `watch`, `watch=1` and `watch=true` all are.
     pub fn flag(&self, key: &str) -> bool {
-        self.0.iter().any(|(have, value)| have == key && !["0", "false", "False", "F", "f"].contains(&value.as_str()))
+        self.0
+            .iter()
+            .any(|(have, value)| have == key && !["0", "false", "False", "F", "f"].contains(&value.as_str()))
     }
 
     /// A number, where one is given.
@@ -122,7 +130,9 @@ impl Query {
             Some(other) => Err(Refusal::new(
                 422,
                 "Invalid",
-                format!(" \"\" is invalid: dryRun: Unsupported value: \"{other}\": supported values: \"All\""),
+                format!(
+                    " \"\" is invalid: dryRun: Unsupported value: \"{other}\": supported values: \"All\""
+                ),
             )),
         }
     }
@@ -132,27 +142,34 @@ impl Query {
 mod tests {
     use super::*;
 
-    fn shown(path: &str) -> Option<(String, Option<String>, String, Option<String>, Option<String>)> {
-        Target::parse(path).map(|t| (format!("{}/{}", t.group, t.version), t.namespace, t.plural, t.name, t.subresource))
-    }
-
     #[test]
     fn paths_are_taken_apart() {
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(shown("/api/v1/namespaces/a"), Some(("/v1".into(), None, "namespaces".into(), some("a"), None)));
-        assert_eq!(
-            shown("/api/v1/namespaces/a/pods/b/log"),
-            Some(("/v1".into(), some("a"), "pods".into(), some("b"), some("log")))
-        );
-        assert_eq!(
-            shown("/api/v1/namespaces/a/status"),
-            Some(("/v1".into(), None, "namespaces".into(), some("a"), some("status")))
-        );
-        assert_eq!(
-            shown("/apis/g/v1/things/x%2Fy"),
-            Some(("g/v1".into(), None, "things".into(), some("x/y"), None))
-        );
-        for none in ["/", "/api/v1", "/apis/g", "/api/v1//pods", "/api/v1/pods/a/b/c", "/else"] {
+        for (path, shown) in [
+            ("/api/v1/namespaces/a", "/v1 - namespaces a -"),
+            ("/api/v1/namespaces/a/pods/b/log", "/v1 a pods b log"),
+            ("/api/v1/namespaces/a/status", "/v1 - namespaces a status"),
+            ("/apis/g/v1/things/x%2Fy", "g/v1 - things x/y -"),
+            ("/apis/g/v1/namespaces/a/things/", "g/v1 a things - -"),
+        ] {
+            let t = Target::parse(path).unwrap();
+            let or_dash = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
+            let got = [
+                format!("{}/{}", t.group, t.version),
+                or_dash(t.namespace),
+                t.plural,
+                or_dash(t.name),
+                or_dash(t.subresource),
+            ];
+            assert_eq!(got.join(" "), shown, "{path}");
+        }
+        for none in [
+            "/",
+            "/api/v1",
+            "/apis/g",
+            "/api/v1//pods",
+            "/api/v1/pods/a/b/c",
+            "/else",
+        ] {
             assert_eq!(Target::parse(none), None, "{none}");
         }
     }

@@ -50,10 +50,14 @@ impl Users {
 
     /// Someone whom an `Impersonate-User` header names; a stranger has no groups.
     pub fn impersonated(&self, name: &str) -> User {
-        self.0.iter().find(|user| user.name == name).cloned().unwrap_or_else(|| User {
-            name: name.to_owned(),
-            groups: vec!["system:authenticated"],
-            token: String::new(),
-        })
+        self.0
+            .iter()
+            .find(|user| user.name == name)
+            .cloned()
+            .unwrap_or_else(|| User {
+                name: name.to_owned(),
+                groups: vec!["system:authenticated"],
+                token: String::new(),
+            })
     }
 }

@@ -1,6 +1,5 @@
 //! Logs of a container, read or followed. A follower ends with its process, as on a real node.
 
-
 use bytes::Bytes;
 use futures::stream;
 use tokio::sync::watch::Receiver;
@@ -32,10 +31,15 @@ fn wanted(ask: &Ask<'_>, now: jiff::Timestamp) -> Result<Wanted, Refusal> {
     let seconds = query.number("sinceSeconds")?;
     let since_time = query
         .get("sinceTime")
-        .map(|text| text.parse().map_err(|_| Refusal::bad_request(format!("invalid sinceTime: \"{text}\""))))
+        .map(|text| {
+            text.parse()
+                .map_err(|_| Refusal::bad_request(format!("invalid sinceTime: \"{text}\"")))
+        })
         .transpose()?;
     if seconds.is_some() && since_time.is_some() {
-        return Err(Refusal::bad_request("at most one of `sinceTime` or `sinceSeconds` may be specified"));
+        return Err(Refusal::bad_request(
+            "at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ));
     }
     let since = match seconds {
         Some(seconds) => {
@@ -49,7 +53,11 @@ fn wanted(ask: &Ask<'_>, now: jiff::Timestamp) -> Result<Wanted, Refusal> {
         tail: size(query.number("tailLines")?),
         since,
         limit: size(query.number("limitBytes")?),
-        stamps: if query.flag("timestamps") { Stamps::Shown } else { Stamps::Hidden },
+        stamps: if query.flag("timestamps") {
+            Stamps::Shown
+        } else {
+            Stamps::Hidden
+        },
     })
 }
 
@@ -64,7 +72,9 @@ fn write(lines: &[LogEntry], stamps: Stamps, out: &mut String) {
 }
 
 fn first(view: &LogView, wanted: &Wanted) -> String {
-    let from = wanted.since.map_or(0, |since| view.lines.partition_point(|line| line.stamp.0 < since));
+    let from = wanted
+        .since
+        .map_or(0, |since| view.lines.partition_point(|line| line.stamp.0 < since));
     let lines = &view.lines[from..];
     let lines = &lines[lines.len().saturating_sub(wanted.tail.unwrap_or(usize::MAX))..];
     let mut text = String::new();
@@ -131,7 +141,11 @@ impl Follower {
 pub(super) fn logs(ask: &Ask<'_>) -> Answer {
     let query = LogQuery {
         container: ask.query.get("container").map(str::to_owned),
-        which: if ask.query.flag("previous") { Which::Previous } else { Which::Current },
+        which: if ask.query.flag("previous") {
+            Which::Previous
+        } else {
+            Which::Current
+        },
         after: None,
     };
     let (pod, world) = (ask.name(), &ask.state.world);
@@ -144,12 +158,18 @@ pub(super) fn logs(ask: &Ask<'_>) -> Answer {
         world: world.clone(),
         changes,
         pod,
-        query: LogQuery { after: Some(view.cursor), ..query },
+        query: LogQuery {
+            after: Some(view.cursor),
+            ..query
+        },
         process: view.container_id,
         stamps: wanted.stamps,
         room: wanted.limit.unwrap_or(usize::MAX),
         pending: Some(text),
         over: !follow,
     };
-    Ok(Reply::stream("text/plain", stream::unfold(follower, Follower::next)))
+    Ok(Reply::stream(
+        "text/plain",
+        stream::unfold(follower, Follower::next),
+    ))
 }

@@ -50,11 +50,16 @@ fn store(ask: &Ask<'_>, world: &mut World, object: Value, query: &WriteQuery) ->
 }
 
 fn in_conflict(conflicts: &[Conflict]) -> Refusal {
-    let told: Vec<String> =
-        conflicts.iter().map(|c| format!("conflict with \"{}\": {}", c.manager, c.field)).collect();
+    let told: Vec<String> = conflicts
+        .iter()
+        .map(|c| format!("conflict with \"{}\": {}", c.manager, c.field))
+        .collect();
     let (count, told) = match told.as_slice() {
         [one] => ("1 conflict".to_owned(), one.clone()),
-        many => (format!("{} conflicts", many.len()), format!("\n- {}", many.join("\n- "))),
+        many => (
+            format!("{} conflicts", many.len()),
+            format!("\n- {}", many.join("\n- ")),
+        ),
     };
     let separator = if told.starts_with('\n') { ":" } else { ": " };
     let causes: Vec<Value> = conflicts
@@ -63,14 +68,22 @@ fn in_conflict(conflicts: &[Conflict]) -> Refusal {
             json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{}\"", c.manager), "field": c.field})
         })
         .collect();
-    Refusal::new(409, "Conflict", format!("Apply failed with {count}{separator}{told}"))
-        .with_details(json!({"causes": causes}))
+    Refusal::new(
+        409,
+        "Conflict",
+        format!("Apply failed with {count}{separator}{told}"),
+    )
+    .with_details(json!({"causes": causes}))
 }
 
 /// Apply refuses unknown fields whatever was asked, and in its own words.
 fn undeclared(ask: &Ask<'_>, refusal: Refusal) -> Refusal {
-    let Refusal::Status(status) = &refusal else { return refusal };
-    let Some((_, field)) = status.message.split_once("unknown field \"") else { return refusal };
+    let Refusal::Status(status) = &refusal else {
+        return refusal;
+    };
+    let Some((_, field)) = status.message.split_once("unknown field \"") else {
+        return refusal;
+    };
     let field = field.split('"').next().unwrap_or_default();
     let name = ask.name();
     Refusal::new(
@@ -125,17 +138,25 @@ fn server_side_apply(ask: &Ask<'_>) -> Answer {
             "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
         ));
     };
-    let query = WriteQuery { field_validation: FieldValidation::Strict, ..ask.write_query()? };
+    let query = WriteQuery {
+        field_validation: FieldValidation::Strict,
+        ..ask.write_query()?
+    };
     let mut wanted = ask.object()?;
     let fits = wanted["apiVersion"] == ask.at().api_version() && wanted["kind"] == *ask.resource.kind;
     if !fits {
-        return Err(Refusal::bad_request("invalid object type: the patch must state apiVersion and kind of the object"));
+        return Err(Refusal::bad_request(
+            "invalid object type: the patch must state apiVersion and kind of the object",
+        ));
     }
     let Some(metadata) = wanted.get_mut("metadata").and_then(Value::as_object_mut) else {
-        return Err(Refusal::bad_request("invalid object: the patch must state metadata"));
+        return Err(Refusal::bad_request(
+            "invalid object: the patch must state metadata",
+        ));
     };
     metadata.entry("name").or_insert_with(|| ask.name().name.into());
-    openapi::check(&ask.resource, &mut wanted, FieldValidation::Strict).map_err(|refusal| undeclared(ask, refusal))?;
+    openapi::check(&ask.resource, &mut wanted, FieldValidation::Strict)
+        .map_err(|refusal| undeclared(ask, refusal))?;
     let applied = ask.state.world.with(|world| {
         let mut ledger = ask.state.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let applied = apply_under_lock(ask, world, &mut ledger, (&wanted, &query))?;
@@ -147,8 +168,12 @@ fn server_side_apply(ask: &Ask<'_>) -> Answer {
         Ok(applied)
     });
     match applied.map_err(|refusal: Refusal| undeclared(ask, refusal))? {
-        Applied::Made(written) => Ok(Reply::created((*written.object).clone()).with_warnings(&written.warnings)),
-        Applied::Changed(written) => Ok(Reply::json((*written.object).clone()).with_warnings(&written.warnings)),
+        Applied::Made(written) => {
+            Ok(Reply::created((*written.object).clone()).with_warnings(&written.warnings))
+        }
+        Applied::Changed(written) => {
+            Ok(Reply::json((*written.object).clone()).with_warnings(&written.warnings))
+        }
     }
 }
 

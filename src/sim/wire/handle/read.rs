@@ -10,7 +10,12 @@ pub(super) fn get(ask: &Ask<'_>) -> Answer {
     let shape = ask.shape()?;
     ask.state.world.look(|world| {
         let object = world.get(ask.at(), &ask.name())?;
-        Ok(Reply::json(show::one(&ask.resource, &object, shape, world.wall())))
+        Ok(Reply::json(show::one(
+            &ask.resource,
+            &object,
+            shape,
+            world.wall(),
+        )))
     })
 }
 
@@ -26,6 +31,11 @@ pub(super) fn list(ask: &Ask<'_>) -> Answer {
     let selected = if narrowed { Selected::Some } else { Selected::All };
     ask.state.world.look(|world| {
         let listed = world.list(ask.at(), &query)?;
-        Ok(Reply::json(show::list(&ask.resource, &listed, (shape, selected), world.wall())))
+        Ok(Reply::json(show::list(
+            &ask.resource,
+            &listed,
+            (shape, selected),
+            world.wall(),
+        )))
     })
 }

@@ -34,9 +34,14 @@ fn propagation(word: &str) -> Result<Propagation, Refusal> {
 fn seconds(value: &Value) -> Result<Option<Duration>, Refusal> {
     match value {
         Value::Null => Ok(None),
-        value => value.as_u64().map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(|| {
-            Refusal::bad_request(format!("gracePeriodSeconds: Invalid value: {value}: must be non-negative"))
-        }),
+        value => value
+            .as_u64()
+            .map(|seconds| Some(Duration::from_secs(seconds)))
+            .ok_or_else(|| {
+                Refusal::bad_request(format!(
+                    "gracePeriodSeconds: Invalid value: {value}: must be non-negative"
+                ))
+            }),
     }
 }
 
@@ -44,7 +49,9 @@ fn seconds(value: &Value) -> Result<Option<Duration>, Refusal> {
 fn options(options: &Value) -> Result<DeleteQuery, Refusal> {
     let preconditions = &options["preconditions"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let dry_run = options["dryRun"].as_array().is_some_and(|list| list.iter().any(|word| word == "All"));
+    let dry_run = options["dryRun"]
+        .as_array()
+        .is_some_and(|list| list.iter().any(|word| word == "All"));
     let orphan = options["orphanDependents"] == true;
     Ok(DeleteQuery {
         uid: text(&preconditions["uid"]),
@@ -60,7 +67,11 @@ fn options(options: &Value) -> Result<DeleteQuery, Refusal> {
 }
 
 fn delete_query(ask: &Ask<'_>) -> Result<DeleteQuery, Refusal> {
-    let body = if ask.body.is_empty() { json!({}) } else { body::decode(&ask.body, &ask.media_type())? };
+    let body = if ask.body.is_empty() {
+        json!({})
+    } else {
+        body::decode(&ask.body, &ask.media_type())?
+    };
     let mut query = options(&body)?;
     if let Some(grace) = ask.query.number("gracePeriodSeconds")? {
         query.grace = Some(Duration::from_secs(grace));
@@ -81,7 +92,9 @@ pub(super) fn delete(ask: &Ask<'_>) -> Answer {
     let removed = ask.state.world.with(|world| world.delete(at, &name, &query))?;
     Ok(Reply::json(match removed {
         Removed::Marked(object) => (*object).clone(),
-        Removed::Gone(object) if at.group.is_empty() && RETURN_OBJECT.contains(&at.plural.as_ref()) => (*object).clone(),
+        Removed::Gone(object) if at.group.is_empty() && RETURN_OBJECT.contains(&at.plural.as_ref()) => {
+            (*object).clone()
+        }
         Removed::Gone(object) => {
             let mut details = json!({"name": name.name, "kind": at.plural, "uid": object["metadata"]["uid"]});
             if !at.group.is_empty() {
@@ -100,7 +113,12 @@ pub(super) fn delete_collection(ask: &Ask<'_>) -> Answer {
     let (list, delete) = (ask.list_query()?, delete_query(ask)?);
     ask.state.world.with(|world| {
         let listed = world.delete_collection(ask.at(), &list, &delete)?;
-        Ok(Reply::json(show::list(&ask.resource, &listed, (Shape::Plain, Selected::Some), world.wall())))
+        Ok(Reply::json(show::list(
+            &ask.resource,
+            &listed,
+            (Shape::Plain, Selected::Some),
+            world.wall(),
+        )))
     })
 }
 
@@ -110,12 +128,18 @@ pub(super) fn evict(ask: &Ask<'_>) -> Answer {
     let named = eviction["metadata"]["name"].as_str().unwrap_or_default();
     let name = ask.name();
     if !named.is_empty() && named != name.name {
-        return Err(Refusal::bad_request("name in URL does not match name in Eviction object"));
+        return Err(Refusal::bad_request(
+            "name in URL does not match name in Eviction object",
+        ));
     }
     let mut delete = options(&eviction["deleteOptions"])?;
     if ask.dry_run()? == DryRun::All {
         delete.dry_run = DryRun::All;
     }
-    ask.state.world.with(|world| world.evict(&name, &EvictQuery { delete }))?;
-    Ok(Reply::created(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
+    ask.state
+        .world
+        .with(|world| world.evict(&name, &EvictQuery { delete }))?;
+    Ok(Reply::created(
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),
+    ))
 }

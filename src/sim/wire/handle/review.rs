@@ -13,7 +13,11 @@ fn access_review(user: &User, mut review: Value) -> Answer {
     let resource = &spec["resourceAttributes"];
     let allowed = if resource.is_object() {
         let (plural, sub) = (text(&resource["resource"]), text(&resource["subresource"]));
-        let full = if sub.is_empty() { plural } else { format!("{plural}/{sub}") };
+        let full = if sub.is_empty() {
+            plural
+        } else {
+            format!("{plural}/{sub}")
+        };
         let attempt = Attempt {
             verb: &text(&resource["verb"]),
             group: &text(&resource["group"]),
@@ -40,7 +44,11 @@ fn access_review(user: &User, mut review: Value) -> Answer {
 }
 
 fn rules_review(user: &User, review: &Value) -> Answer {
-    if review["spec"]["namespace"].as_str().unwrap_or_default().is_empty() {
+    if review["spec"]["namespace"]
+        .as_str()
+        .unwrap_or_default()
+        .is_empty()
+    {
         return Err(Refusal::bad_request("no namespace on request"));
     }
     Ok(Reply::created(json!({
@@ -58,15 +66,32 @@ fn self_review(user: &User) -> Reply {
 
 /// The resources that are only asked, never kept: group, version, plural, kind.
 pub(in crate::sim::wire) const REVIEWS: [(&str, &str, &str, &str); 3] = [
-    ("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview"),
-    ("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-    ("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+    (
+        "authentication.k8s.io",
+        "v1",
+        "selfsubjectreviews",
+        "SelfSubjectReview",
+    ),
+    (
+        "authorization.k8s.io",
+        "v1",
+        "selfsubjectaccessreviews",
+        "SelfSubjectAccessReview",
+    ),
+    (
+        "authorization.k8s.io",
+        "v1",
+        "selfsubjectrulesreviews",
+        "SelfSubjectRulesReview",
+    ),
 ];
 
 /// Answers a `POST` of one of [`REVIEWS`].
 pub(super) fn review(user: &User, plural: &str, review: Value) -> Answer {
     if !review.is_object() {
-        return Err(Refusal::bad_request("the object provided is unrecognized: it is not an object"));
+        return Err(Refusal::bad_request(
+            "the object provided is unrecognized: it is not an object",
+        ));
     }
     match plural {
         "selfsubjectaccessreviews" => access_review(user, review),

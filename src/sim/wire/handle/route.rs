@@ -42,9 +42,21 @@ fn about_the_server(state: &State, parts: &Parts) -> Option<Answer> {
 
 /// As whom the user acts: as themselves, or as someone that they have the right to be.
 fn acting(state: &State, user: &User, named: Option<&str>) -> Result<User, Refusal> {
-    let Some(named) = named else { return Ok(user.clone()) };
-    let attempt = Attempt { verb: "impersonate", group: "", resource: "users", namespace: "", name: named };
-    if access::allowed(user, &attempt) { Ok(state.users.impersonated(named)) } else { Err(access::forbidden(user, &attempt)) }
+    let Some(named) = named else {
+        return Ok(user.clone());
+    };
+    let attempt = Attempt {
+        verb: "impersonate",
+        group: "",
+        resource: "users",
+        namespace: "",
+        name: named,
+    };
+    if access::allowed(user, &attempt) {
+        Ok(state.users.impersonated(named))
+    } else {
+        Err(access::forbidden(user, &attempt))
+    }
 }
 
 /// Answers one request.
@@ -68,19 +80,34 @@ pub(in crate::sim::wire) async fn handle(state: &State, request: Request<Body>) 
     }
     let target = Target::parse(parts.uri.path()).ok_or(Refusal::NoSuchPage)?;
     let body = body::read(body).await?;
-    if let Some((_, _, plural, _)) =
-        super::REVIEWS.iter().find(|(group, version, plural, _)| *group == target.group && *version == target.version && *plural == target.plural)
-    {
+    if let Some((_, _, plural, _)) = super::REVIEWS.iter().find(|(group, version, plural, _)| {
+        *group == target.group && *version == target.version && *plural == target.plural
+    }) {
         if parts.method != Method::POST {
             return Err(Refusal::method_not_allowed());
         }
         let media_type = body::media_type(header(&parts.headers, "content-type"));
         return review::review(user, plural, body::decode(&body, &media_type)?);
     }
-    let at = ResourceRef::new(target.group.clone(), target.version.clone(), target.plural.clone());
-    let resource = state.world.look(|world| world.resource(&at).cloned()).ok_or(Refusal::NoSuchPage)?;
+    let at = ResourceRef::new(
+        target.group.clone(),
+        target.version.clone(),
+        target.plural.clone(),
+    );
+    let resource = state
+        .world
+        .look(|world| world.resource(&at).cloned())
+        .ok_or(Refusal::NoSuchPage)?;
     let query = Query::parse(parts.uri.query());
-    let ask = Ask { state, user, target, resource, query, headers: &parts.headers, body };
+    let ask = Ask {
+        state,
+        user,
+        target,
+        resource,
+        query,
+        headers: &parts.headers,
+        body,
+    };
     dispatch(&ask, &parts.method)
 }
 
@@ -120,11 +147,20 @@ fn dispatch(ask: &Ask<'_>, method: &Method) -> Answer {
 
 fn may(user: &User, verb: &str, target: &Target, resource: &str) -> Result<(), Refusal> {
     let attempt = attempt(verb, target, resource);
-    if access::allowed(user, &attempt) { Ok(()) } else { Err(access::forbidden(user, &attempt)) }
+    if access::allowed(user, &attempt) {
+        Ok(())
+    } else {
+        Err(access::forbidden(user, &attempt))
+    }
 }
 
 fn subresource(ask: &Ask<'_>, sub: &str, verb: &str) -> Answer {
-    let served = ask.resource.subs.iter().find(|one| one.name == sub).ok_or(Refusal::NoSuchPage)?;
+    let served = ask
+        .resource
+        .subs
+        .iter()
+        .find(|one| one.name == sub)
+        .ok_or(Refusal::NoSuchPage)?;
     if !served.verbs.contains(&verb) {
         return Err(Refusal::method_not_allowed());
     }

@@ -70,7 +70,10 @@ pub(super) fn set(ask: &Ask<'_>, change: Change) -> Answer {
         };
         let mut object = (*present).clone();
         put(&mut object, "spec", "replicas", replicas(&scale)?.into());
-        if let Some(version) = scale["metadata"]["resourceVersion"].as_str().filter(|version| !version.is_empty()) {
+        if let Some(version) = scale["metadata"]["resourceVersion"]
+            .as_str()
+            .filter(|version| !version.is_empty())
+        {
             put(&mut object, "metadata", "resourceVersion", version.into());
         }
         let written = world.update(ask.at(), &ask.name(), object, &query)?;

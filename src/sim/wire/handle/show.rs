@@ -35,7 +35,10 @@ fn item(resource: &Resource, object: &Arc<Value>) -> Value {
 
 fn metadata(resource: &Resource, listed: &Listed, selected: Selected) -> Value {
     let mut metadata = Map::new();
-    metadata.insert("resourceVersion".into(), listed.resource_version.to_string().into());
+    metadata.insert(
+        "resourceVersion".into(),
+        listed.resource_version.to_string().into(),
+    );
     match &listed.continue_token {
         Some(token) => {
             metadata.insert("continue".into(), token.as_str().into());
@@ -87,7 +90,11 @@ pub(super) fn event(resource: &Resource, object: &Arc<Value>, how: (Shape, Colum
         Shape::Plain | Shape::Metadata => one(resource, object, shape, now),
         Shape::Table(include) => {
             // A watcher needs the object's version to go on from it.
-            let include = if include == Include::None { Include::Metadata } else { include };
+            let include = if include == Include::None {
+                Include::Metadata
+            } else {
+                include
+            };
             let mut table = one(resource, object, Shape::Table(include), now);
             if columns == Columns::Known {
                 table["columnDefinitions"] = Value::Null;

@@ -18,11 +18,11 @@ use crate::sim::wire::table::Shape;
 use crate::sim::world::{ListQuery, Resource, World};
 
 /// How often a quiet watch is told that it is still up to date.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 /// The last bookmark comes this long before the end.
 const BOOKMARK_BEFORE_END: Duration = Duration::from_millis(1500);
 /// How long a watch lasts that does not say.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1800);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// What the stream starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +63,13 @@ enum Look {
     Quiet,
 }
 
-impl Watcher {
-    fn line(&mut self, kind: &str, object: Value, lines: &mut String) {
-        lines.push_str(&json!({"type": kind, "object": object}).to_string());
-        lines.push('\n');
-    }
+fn line(kind: &str, object: &Value, lines: &mut String) {
+    lines.push_str(&json!({"type": kind, "object": object}).to_string());
+    lines.push('\n');
+}
 
-    fn bookmark(&mut self, annotations: Option<Value>, lines: &mut String) {
+impl Watcher {
+    fn bookmark(&self, annotations: Option<Value>, lines: &mut String) {
         let mut metadata = json!({"resourceVersion": self.version.to_string()});
         if let Some(annotations) = annotations {
             metadata["annotations"] = annotations;
@@ -77,17 +77,22 @@ impl Watcher {
         let object = json!({
             "kind": self.resource.kind, "apiVersion": self.resource.at.api_version(), "metadata": metadata,
         });
-        self.line("BOOKMARK", object, lines);
+        line("BOOKMARK", &object, lines);
     }
 
     fn event(&mut self, world: &World, kind: &str, object: &std::sync::Arc<Value>, lines: &mut String) {
         let shown = show::event(&self.resource, object, (self.shape, self.columns), world.wall());
         self.columns = Columns::Known;
-        self.line(kind, shown, lines);
+        line(kind, &shown, lines);
     }
 
     fn state(&mut self, world: &World, lines: &mut String) -> Result<(), Refusal> {
-        let query = ListQuery { limit: 0, continue_token: None, resource_version: None, ..self.query.clone() };
+        let query = ListQuery {
+            limit: 0,
+            continue_token: None,
+            resource_version: None,
+            ..self.query.clone()
+        };
         let listed = world.list(&self.resource.at, &query)?;
         for object in &listed.items {
             self.event(world, "ADDED", object, lines);
@@ -98,7 +103,7 @@ impl Watcher {
 
     fn refuse(&mut self, refusal: &Refusal, lines: &mut String) {
         if let Refusal::Status(status) = refusal {
-            self.line("ERROR", status.to_value(), lines);
+            line("ERROR", &status.to_value(), lines);
         }
         self.over = true;
     }
@@ -131,7 +136,11 @@ impl Watcher {
                 Err(expired) => self.refuse(&expired.into(), &mut lines),
             }
         }
-        if lines.is_empty() { Look::Quiet } else { Look::Lines(lines) }
+        if lines.is_empty() {
+            Look::Quiet
+        } else {
+            Look::Lines(lines)
+        }
     }
 
     async fn next(mut self) -> Option<(Result<Bytes, std::convert::Infallible>, Self)> {
@@ -191,12 +200,18 @@ pub(super) fn watch(ask: &Ask<'_>) -> Answer {
     let query = ask.list_query()?;
     let start = start_of(ask, &query)?;
     let timeout = ask.query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0);
-    let timeout = timeout.map_or(DEFAULT_TIMEOUT, Duration::from_secs).min(Duration::from_secs(24 * 3600));
+    let timeout = timeout
+        .map_or(DEFAULT_TIMEOUT, Duration::from_secs)
+        .min(Duration::from_hours(24));
     let now = Instant::now();
     let ends = now + timeout;
-    let first_bookmark = (now + BOOKMARK_EVERY).min(ends.checked_sub(BOOKMARK_BEFORE_END).unwrap_or(now).max(now));
-    let bookmarks =
-        if ask.query.flag("allowWatchBookmarks") { Bookmarks::Wanted } else { Bookmarks::Unwanted };
+    let first_bookmark =
+        (now + BOOKMARK_EVERY).min(ends.checked_sub(BOOKMARK_BEFORE_END).unwrap_or(now).max(now));
+    let bookmarks = if ask.query.flag("allowWatchBookmarks") {
+        Bookmarks::Wanted
+    } else {
+        Bookmarks::Unwanted
+    };
     let watcher = Watcher {
         changes: ask.state.world.changes(),
         world: ask.state.world.clone(),
@@ -211,5 +226,8 @@ pub(super) fn watch(ask: &Ask<'_>) -> Answer {
         next_bookmark: first_bookmark,
         over: false,
     };
-    Ok(Reply::stream("application/json", stream::unfold(watcher, Watcher::next)))
+    Ok(Reply::stream(
+        "application/json",
+        stream::unfold(watcher, Watcher::next),
+    ))
 }

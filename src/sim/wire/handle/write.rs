@@ -13,7 +13,10 @@ pub(super) fn create(ask: &Ask<'_>) -> Answer {
     let query = ask.write_query()?;
     let mut object = ask.object()?;
     let mut warnings = openapi::check(&ask.resource, &mut object, query.field_validation)?;
-    let written = ask.state.world.with(|world| world.create(ask.at(), ask.namespace(), object, &query))?;
+    let written = ask
+        .state
+        .world
+        .with(|world| world.create(ask.at(), ask.namespace(), object, &query))?;
     warnings.extend(written.warnings);
     Ok(Reply::created((*written.object).clone()).with_warnings(&warnings))
 }
@@ -24,10 +27,13 @@ pub(super) fn update(ask: &Ask<'_>) -> Answer {
     let mut object = ask.object()?;
     let mut warnings = openapi::check(&ask.resource, &mut object, query.field_validation)?;
     let name = ask.name();
-    let written = ask.state.world.with(|world| match ask.target.subresource.as_deref() {
-        Some(_status) => world.update_status(ask.at(), &name, object, &query),
-        None => world.update(ask.at(), &name, object, &query),
-    })?;
+    let written = ask
+        .state
+        .world
+        .with(|world| match ask.target.subresource.as_deref() {
+            Some(_status) => world.update_status(ask.at(), &name, object, &query),
+            None => world.update(ask.at(), &name, object, &query),
+        })?;
     warnings.extend(written.warnings);
     Ok(Reply::json((*written.object).clone()).with_warnings(&warnings))
 }

@@ -39,17 +39,18 @@ fn prune(value: &mut Value, schema: &Value, path: &str, unknown: &mut Vec<String
                 return;
             };
             map.retain(|key, value| {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                match properties.get(key) {
-                    Some(schema) => {
-                        prune(value, schema, &path, unknown);
-                        true
-                    }
-                    None => {
-                        unknown.push(path);
-                        false
-                    }
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                let known = properties.get(key);
+                if let Some(schema) = known {
+                    prune(value, schema, &path, unknown);
+                } else {
+                    unknown.push(path);
                 }
+                known.is_some()
             });
         }
         Value::Array(list) => {
@@ -69,10 +70,15 @@ pub(in crate::sim::wire) fn check(
     object: &mut Value,
     validation: FieldValidation,
 ) -> Result<Vec<String>, Refusal> {
-    let Some(schema) = BUILT_IN.get(&name_of(resource)) else { return Ok(Vec::new()) };
+    let Some(schema) = BUILT_IN.get(&name_of(resource)) else {
+        return Ok(Vec::new());
+    };
     let mut unknown = Vec::new();
     prune(object, schema, "", &mut unknown);
-    let told: Vec<String> = unknown.iter().map(|field| format!("unknown field \"{field}\"")).collect();
+    let told: Vec<String> = unknown
+        .iter()
+        .map(|field| format!("unknown field \"{field}\""))
+        .collect();
     match validation {
         FieldValidation::Strict if !told.is_empty() => Err(Refusal::bad_request(format!(
             "{kind} in version \"{}\" cannot be handled as a {kind}: strict decoding error: {}",

@@ -30,8 +30,10 @@ fn references<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
 
 /// The schemas of these resources and all that they refer to.
 fn closure<'a>(all: impl IntoIterator<Item = &'a Served>) -> Map<String, Value> {
-    let mut schemas: Map<String, Value> =
-        all.into_iter().map(|served| (name_of(&served.resource), schema_of(served))).collect();
+    let mut schemas: Map<String, Value> = all
+        .into_iter()
+        .map(|served| (name_of(&served.resource), schema_of(served)))
+        .collect();
     let mut seen: BTreeSet<String> = schemas.keys().cloned().collect();
     let mut open: Vec<String> = Vec::new();
     for schema in schemas.values() {
@@ -40,7 +42,9 @@ fn closure<'a>(all: impl IntoIterator<Item = &'a Served>) -> Map<String, Value> 
         open.extend(found.into_iter().map(str::to_owned));
     }
     while let Some(name) = open.pop() {
-        let Some(schema) = BUILT_IN.get(&name).filter(|_| seen.insert(name.clone())) else { continue };
+        let Some(schema) = BUILT_IN.get(&name).filter(|_| seen.insert(name.clone())) else {
+            continue;
+        };
         let mut found = Vec::new();
         references(schema, &mut found);
         open.extend(found.into_iter().map(str::to_owned));
@@ -55,9 +59,21 @@ fn parameter(name: &str, kind: &str, what: &str) -> Value {
 
 fn write_parameters() -> Vec<Value> {
     vec![
-        parameter("dryRun", "string", "When present, indicates that modifications should not be persisted."),
-        parameter("fieldManager", "string", "A name associated with the actor that is making these changes."),
-        parameter("fieldValidation", "string", "How the server is to handle unknown or duplicate fields."),
+        parameter(
+            "dryRun",
+            "string",
+            "When present, indicates that modifications should not be persisted.",
+        ),
+        parameter(
+            "fieldManager",
+            "string",
+            "A name associated with the actor that is making these changes.",
+        ),
+        parameter(
+            "fieldValidation",
+            "string",
+            "How the server is to handle unknown or duplicate fields.",
+        ),
     ]
 }
 
@@ -77,7 +93,11 @@ fn operation(resource: &Resource, action: &str, parameters: &[Value]) -> Value {
 fn patch_operation(resource: &Resource) -> Value {
     let mut operation = operation(resource, "patch", &write_parameters());
     let mut content = Map::new();
-    let mut types = vec!["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+    let mut types = vec![
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/apply-patch+yaml",
+    ];
     if !resource.is_custom() {
         types.push("application/strategic-merge-patch+json");
     }
@@ -92,7 +112,11 @@ fn paths(all: &[Served]) -> Map<String, Value> {
     let mut paths = Map::new();
     for resource in all.iter().map(|served| &served.resource) {
         let api = resource.at.api_version();
-        let root = if resource.at.group.is_empty() { format!("/api/{api}") } else { format!("/apis/{api}") };
+        let root = if resource.at.group.is_empty() {
+            format!("/api/{api}")
+        } else {
+            format!("/apis/{api}")
+        };
         let collection = match resource.scope {
             Scope::Namespaced => format!("{root}/namespaces/{{namespace}}/{}", resource.at.plural),
             Scope::Cluster => format!("{root}/{}", resource.at.plural),
@@ -130,19 +154,26 @@ fn by_version(state: &State) -> BTreeMap<String, Vec<Served>> {
     for one in state.world.look(served) {
         let at = &one.resource.at;
         let root = if at.group.is_empty() { "api" } else { "apis" };
-        versions.entry(format!("{root}/{}", at.api_version())).or_default().push(one);
+        versions
+            .entry(format!("{root}/{}", at.api_version()))
+            .or_default()
+            .push(one);
     }
     versions
 }
 
 fn hash(all: &[Served]) -> String {
     let names: Vec<String> = all.iter().map(|served| name_of(&served.resource)).collect();
-    Sha256::digest(names.join(",")).iter().fold(String::new(), |text, byte| format!("{text}{byte:02X}"))
+    Sha256::digest(names.join(","))
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02X}"))
 }
 
 /// The document of the old format, as far as tools that only look for kinds need it.
 fn swagger(state: &State) -> Value {
-    let text = Value::Object(closure(&state.world.look(served))).to_string().replace(REFERENCE, "#/definitions/");
+    let text = Value::Object(closure(&state.world.look(served)))
+        .to_string()
+        .replace(REFERENCE, "#/definitions/");
     let definitions: Value = serde_json::from_str(&text).unwrap_or_default();
     json!({
         "swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.36.2"}, "paths": {},
@@ -156,7 +187,10 @@ pub(in crate::sim::wire) fn serve(state: &State, path: &str, accepted: Option<&s
         return Err(Refusal::not_acceptable("application/json"));
     }
     if path == "v2" {
-        return Ok(Reply::ready("application/json", Bytes::from(swagger(state).to_string())));
+        return Ok(Reply::ready(
+            "application/json",
+            Bytes::from(swagger(state).to_string()),
+        ));
     }
     let versions = by_version(state);
     if path == "v3" {
@@ -169,6 +203,12 @@ pub(in crate::sim::wire) fn serve(state: &State, path: &str, accepted: Option<&s
             .collect();
         return Ok(Reply::json(json!({"paths": paths})).of_type("text/plain; charset=utf-8"));
     }
-    let found = path.strip_prefix("v3/").and_then(|name| versions.get(name)).ok_or(Refusal::NoSuchPage)?;
-    Ok(Reply::ready("application/json", Bytes::from(document(found).to_string())))
+    let found = path
+        .strip_prefix("v3/")
+        .and_then(|name| versions.get(name))
+        .ok_or(Refusal::NoSuchPage)?;
+    Ok(Reply::ready(
+        "application/json",
+        Bytes::from(document(found).to_string()),
+    ))
 }

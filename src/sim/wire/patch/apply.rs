@@ -25,7 +25,10 @@ impl Ledger {
         if self.0.len() >= REMEMBERED && !self.0.contains_key(uid) {
             self.0.pop_first();
         }
-        self.0.entry(uid.to_owned()).or_default().insert(manager.to_owned(), applied);
+        self.0
+            .entry(uid.to_owned())
+            .or_default()
+            .insert(manager.to_owned(), applied);
     }
 
     fn of(&self, uid: &str, manager: &str) -> Option<&Value> {
@@ -35,12 +38,27 @@ impl Ledger {
     /// The fields of `wanted` that others hold and that would change.
     pub fn conflicts(&self, uid: &str, manager: &str, wanted: &Value, live: &Value) -> Vec<Conflict> {
         let mut found = Vec::new();
-        for (other, theirs) in self.0.get(uid).into_iter().flatten().filter(|(other, _)| *other != manager) {
+        for (other, theirs) in self
+            .0
+            .get(uid)
+            .into_iter()
+            .flatten()
+            .filter(|(other, _)| *other != manager)
+        {
             for section in ["metadata", "spec", "data"] {
                 let mut path = format!(".{section}");
-                clash(&wanted[section], &theirs[section], &live[section], &mut path, &mut |field| {
-                    found.push(Conflict { manager: other.clone(), field });
-                });
+                clash(
+                    &wanted[section],
+                    &theirs[section],
+                    &live[section],
+                    &mut path,
+                    &mut |field| {
+                        found.push(Conflict {
+                            manager: other.clone(),
+                            field,
+                        });
+                    },
+                );
             }
         }
         found
@@ -55,7 +73,13 @@ fn clash(wanted: &Value, theirs: &Value, live: &Value, path: &mut String, found:
                 let len = path.len();
                 path.push('.');
                 path.push_str(key);
-                clash(value, theirs.get(key).unwrap_or(&Value::Null), &live[key], path, found);
+                clash(
+                    value,
+                    theirs.get(key).unwrap_or(&Value::Null),
+                    &live[key],
+                    path,
+                    found,
+                );
                 path.truncate(len);
             }
         }
@@ -68,14 +92,23 @@ fn clash(wanted: &Value, theirs: &Value, live: &Value, path: &mut String, found:
 fn list_key(field: &str, elements: &[Value]) -> Option<&'static str> {
     let key = match field {
         "containers" | "initContainers" | "env" | "volumes" => "name",
-        "ports" if elements.iter().any(|element| element.get("containerPort").is_some()) => "containerPort",
+        "ports"
+            if elements
+                .iter()
+                .any(|element| element.get("containerPort").is_some()) =>
+        {
+            "containerPort"
+        }
         "ports" => "port",
         "volumeMounts" => "mountPath",
         "conditions" => "type",
         "ownerReferences" => "uid",
         _others => return None,
     };
-    elements.iter().all(|element| element.get(key).is_some()).then_some(key)
+    elements
+        .iter()
+        .all(|element| element.get(key).is_some())
+        .then_some(key)
 }
 
 /// Takes out of `live` what `before` stated and `now` does not.
@@ -85,7 +118,9 @@ fn withdraw(live: &mut Map<String, Value>, before: &Map<String, Value>, now: &Ma
             (_, _, None) => {
                 live.remove(key);
             }
-            (Some(Value::Object(live)), Value::Object(old), Some(Value::Object(now))) => withdraw(live, old, now),
+            (Some(Value::Object(live)), Value::Object(old), Some(Value::Object(now))) => {
+                withdraw(live, old, now);
+            }
             (Some(Value::Array(live)), Value::Array(old), Some(Value::Array(now))) => {
                 if let Some(list_key) = list_key(key, old) {
                     live.retain(|have| {
@@ -154,10 +189,22 @@ mod tests {
     #[test]
     fn what_a_manager_no_longer_wants_goes_and_the_rest_stays() {
         let mut ledger = Ledger::default();
-        ledger.record("u", "me", json!({"metadata": {"labels": {"a": "1", "b": "2"}}, "spec": {"x": 1}}));
+        ledger.record(
+            "u",
+            "me",
+            json!({"metadata": {"labels": {"a": "1", "b": "2"}}, "spec": {"x": 1}}),
+        );
         let live = json!({"metadata": {"uid": "u", "labels": {"a": "1", "b": "2", "other": "3"}}, "spec": {"x": 1, "y": 2}});
-        let now = apply(&ledger, "me", &live, &json!({"metadata": {"labels": {"a": "9"}}, "spec": {"x": 1}}));
-        assert_eq!(now, json!({"metadata": {"uid": "u", "labels": {"a": "9", "other": "3"}}, "spec": {"x": 1, "y": 2}}));
+        let now = apply(
+            &ledger,
+            "me",
+            &live,
+            &json!({"metadata": {"labels": {"a": "9"}}, "spec": {"x": 1}}),
+        );
+        assert_eq!(
+            now,
+            json!({"metadata": {"uid": "u", "labels": {"a": "9", "other": "3"}}, "spec": {"x": 1, "y": 2}})
+        );
     }
 
     #[test]
@@ -168,9 +215,21 @@ mod tests {
         let conflicts = |wanted: Value| ledger.conflicts("u", "me", &wanted, &live);
         assert_eq!(
             conflicts(json!({"spec": {"delay": {"latency": "2s"}}})),
-            [Conflict { manager: "console".into(), field: ".spec.delay.latency".into() }]
+            [Conflict {
+                manager: "console".into(),
+                field: ".spec.delay.latency".into()
+            }]
         );
         assert!(conflicts(json!({"spec": {"delay": {"latency": "1s", "jitter": "2s"}}})).is_empty());
-        assert!(ledger.conflicts("u", "console", &json!({"spec": {"delay": {"latency": "2s"}}}), &live).is_empty());
+        assert!(
+            ledger
+                .conflicts(
+                    "u",
+                    "console",
+                    &json!({"spec": {"delay": {"latency": "2s"}}}),
+                    &live
+                )
+                .is_empty()
+        );
     }
 }

@@ -16,8 +16,13 @@ fn tokens(pointer: &str) -> Result<Vec<String>, Refusal> {
     if pointer.is_empty() {
         return Ok(Vec::new());
     }
-    let rest = pointer.strip_prefix('/').ok_or_else(|| Refusal::bad_request("json pointer must start with \"/\""))?;
-    Ok(rest.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect())
+    let rest = pointer
+        .strip_prefix('/')
+        .ok_or_else(|| Refusal::bad_request("json pointer must start with \"/\""))?;
+    Ok(rest
+        .split('/')
+        .map(|token| token.replace("~1", "/").replace("~0", "~"))
+        .collect())
 }
 
 fn index(token: &str, len: usize) -> Option<usize> {
@@ -48,7 +53,11 @@ fn add(document: &mut Value, path: &[String], value: Value) -> Option<()> {
             map.insert(last.clone(), value);
         }
         Value::Array(list) => {
-            let at = if last == "-" { list.len() } else { index(last, list.len())? };
+            let at = if last == "-" {
+                list.len()
+            } else {
+                index(last, list.len())?
+            };
             list.insert(at, value);
         }
         _leaf => return None,
@@ -82,9 +91,15 @@ const MOST_VALUES: usize = 1_000_000;
 
 fn step(document: &mut Value, operation: &Value) -> Result<(), Refusal> {
     let name = operation["op"].as_str().unwrap_or_default();
-    let pointer = operation["path"].as_str().ok_or_else(|| Refusal::bad_request("a JSON patch operation needs a path"))?;
+    let pointer = operation["path"]
+        .as_str()
+        .ok_or_else(|| Refusal::bad_request("a JSON patch operation needs a path"))?;
     let path = tokens(pointer)?;
-    let missing = |what: &str| invalid(format!("{what} operation does not apply: doc is missing path: \"{pointer}\": missing value"));
+    let missing = |what: &str| {
+        invalid(format!(
+            "{what} operation does not apply: doc is missing path: \"{pointer}\": missing value"
+        ))
+    };
     let value = || operation.get("value").cloned().ok_or_else(|| missing(name));
     let from = || -> Result<Vec<String>, Refusal> { tokens(operation["from"].as_str().unwrap_or_default()) };
     match name {
@@ -106,7 +121,11 @@ fn step(document: &mut Value, operation: &Value) -> Result<(), Refusal> {
         "copy" => {
             let value = walk(document, &from()?).cloned().ok_or_else(|| missing("copy"))?;
             if size(document).saturating_add(size(&value)) > MOST_VALUES {
-                return Err(Refusal::new(413, "RequestEntityTooLarge", "the copies of a JSON patch are too large"));
+                return Err(Refusal::new(
+                    413,
+                    "RequestEntityTooLarge",
+                    "the copies of a JSON patch are too large",
+                ));
             }
             add(document, &path, value).ok_or_else(|| missing("copy"))
         }
@@ -120,14 +139,17 @@ fn step(document: &mut Value, operation: &Value) -> Result<(), Refusal> {
 
 /// Applies a list of operations; the document is as it was if one of them fails.
 pub(in crate::sim::wire) fn json_patch(document: &mut Value, patch: &Value) -> Result<(), Refusal> {
-    let operations = patch
-        .as_array()
-        .ok_or_else(|| Refusal::bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch"))?;
+    let operations = patch.as_array().ok_or_else(|| {
+        Refusal::bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    })?;
     if operations.len() > 10_000 {
         return Err(Refusal::new(
             413,
             "RequestEntityTooLarge",
-            format!("The allowed maximum operations in a JSON patch is 10000, got {}", operations.len()),
+            format!(
+                "The allowed maximum operations in a JSON patch is 10000, got {}",
+                operations.len()
+            ),
         ));
     }
     let mut changed = document.clone();

@@ -20,14 +20,17 @@ enum ListKind {
 /// (ports of containers and of services), the elements do.
 fn list_kind(field: &str) -> ListKind {
     match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "env" | "volumes" | "imagePullSecrets" | "secrets" => {
-            ListKind::ByKey(&["name"])
-        }
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "env"
+        | "volumes"
+        | "imagePullSecrets"
+        | "secrets" => ListKind::ByKey(&["name"]),
         "ports" => ListKind::ByKey(&["containerPort", "port"]),
         "volumeMounts" => ListKind::ByKey(&["mountPath"]),
         "volumeDevices" => ListKind::ByKey(&["devicePath"]),
-        "conditions" => ListKind::ByKey(&["type"]),
-        "addresses" => ListKind::ByKey(&["type"]),
+        "conditions" | "addresses" => ListKind::ByKey(&["type"]),
         "ownerReferences" => ListKind::ByKey(&["uid"]),
         "hostAliases" | "podIPs" | "hostIPs" => ListKind::ByKey(&["ip"]),
         "topologySpreadConstraints" => ListKind::ByKey(&["topologyKey"]),
@@ -38,12 +41,18 @@ fn list_kind(field: &str) -> ListKind {
 }
 
 fn merge_key<'a>(keys: &[&'a str], elements: &[Value]) -> Option<&'a str> {
-    keys.iter().copied().find(|key| elements.iter().any(|element| element.get(key).is_some()))
+    keys.iter()
+        .copied()
+        .find(|key| elements.iter().any(|element| element.get(key).is_some()))
 }
 
 fn merge_objects(target: &mut Vec<Value>, patch: &[Value], key: &str) {
     if patch.iter().any(|element| element["$patch"] == "replace") {
-        *target = patch.iter().filter(|element| element["$patch"] != "replace").map(stripped).collect();
+        *target = patch
+            .iter()
+            .filter(|element| element["$patch"] != "replace")
+            .map(stripped)
+            .collect();
         return;
     }
     for element in patch {
@@ -131,9 +140,8 @@ pub(in crate::sim::wire) fn strategic(target: &mut Value, patch: &Value) {
         *target = Value::Object(Map::new());
     }
     let Value::Object(target) = target else { return };
-    match patch.get("$patch").and_then(Value::as_str) {
-        Some("replace" | "delete") => target.clear(),
-        Some(_) | None => {}
+    if let Some("replace" | "delete") = patch.get("$patch").and_then(Value::as_str) {
+        target.clear();
     }
     for (field, value) in patch.iter().filter(|(field, _)| !field.starts_with('$')) {
         match value {
@@ -180,7 +188,10 @@ mod tests {
     fn ports_of_services_are_merged_by_port() {
         let target = json!({"ports": [{"port": 80, "name": "http"}]});
         assert_eq!(
-            patched(target, &json!({"ports": [{"port": 80, "name": "web"}, {"port": 81}]})),
+            patched(
+                target,
+                &json!({"ports": [{"port": 80, "name": "web"}, {"port": 81}]})
+            ),
             json!({"ports": [{"port": 80, "name": "web"}, {"port": 81}]})
         );
     }
@@ -200,7 +211,10 @@ mod tests {
 
     #[test]
     fn directives_never_stay_in_what_is_made_new() {
-        let made = patched(json!({}), &json!({"spec": {"containers": [{"name": "a", "env": [{"name": "E", "$patch": "delete"}]}]}}));
+        let made = patched(
+            json!({}),
+            &json!({"spec": {"containers": [{"name": "a", "env": [{"name": "E", "$patch": "delete"}]}]}}),
+        );
         assert_eq!(made, json!({"spec": {"containers": [{"name": "a", "env": []}]}}));
     }
 }

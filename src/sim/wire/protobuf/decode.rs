@@ -129,7 +129,9 @@ fn fields_of(bytes: &[u8], fields: &[Field], depth: u8) -> Map<String, Value> {
     let mut object = Map::new();
     let mut reader = Reader(bytes);
     while let Some((number, raw)) = reader.field() {
-        let Some((_, name, of)) = fields.iter().find(|(known, _, _)| *known == number) else { continue };
+        let Some((_, name, of)) = fields.iter().find(|(known, _, _)| *known == number) else {
+            continue;
+        };
         match (of, &raw) {
             (Of::TextMap | Of::BytesMap | Of::QuantityMap, Raw::Bytes(bytes)) => {
                 let (key, value) = entry(bytes);
@@ -187,7 +189,14 @@ mod tests {
     #[test]
     fn a_namespace_as_kubectl_sends_it() {
         let labels = field(11, &[field(1, b"a"), field(2, b"b")].concat());
-        let metadata = [field(1, b"drill"), field(2, b""), field(8, b""), vec![7 << 3, 0], labels].concat();
+        let metadata = [
+            field(1, b"drill"),
+            field(2, b""),
+            field(8, b""),
+            vec![7 << 3, 0],
+            labels,
+        ]
+        .concat();
         let kind = [field(1, b"v1"), field(2, b"Namespace")].concat();
         let body = [MAGIC.to_vec(), field(1, &kind), field(2, &field(1, &metadata))].concat();
         assert_eq!(
@@ -199,7 +208,11 @@ mod tests {
     #[test]
     fn broken_bytes_are_no_objects_and_no_panics() {
         for cut in 0..64_u8 {
-            let body: Vec<u8> = MAGIC.iter().copied().chain((0..cut).map(|n| n.wrapping_mul(37) ^ 0x8a)).collect();
+            let body: Vec<u8> = MAGIC
+                .iter()
+                .copied()
+                .chain((0..cut).map(|n| n.wrapping_mul(37) ^ 0x8a))
+                .collect();
             let _ = decode(&body);
         }
         assert_eq!(decode(b"k8s\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None);

@@ -15,7 +15,11 @@ pub(super) fn short_duration(seconds: i64) -> String {
     const DAY: i64 = 24 * HOUR;
     const YEAR: i64 = 365 * DAY;
     let two = |big: i64, unit: char, small: i64, sub: char| {
-        if small == 0 { format!("{big}{unit}") } else { format!("{big}{unit}{small}{sub}") }
+        if small == 0 {
+            format!("{big}{unit}")
+        } else {
+            format!("{big}{unit}{small}{sub}")
+        }
     };
     match seconds {
         ..-1 => "<invalid>".to_owned(),
@@ -36,7 +40,10 @@ pub(super) fn short_duration(seconds: i64) -> String {
 pub(super) fn since(time: &Value, now: Stamp) -> String {
     time.as_str()
         .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-        .map_or_else(|| UNKNOWN.to_owned(), |then| short_duration(now.0.as_second() - then.as_second()))
+        .map_or_else(
+            || UNKNOWN.to_owned(),
+            |then| short_duration(now.0.as_second() - then.as_second()),
+        )
 }
 
 pub(super) fn name(object: &Value, _now: Stamp) -> Value {
@@ -70,7 +77,12 @@ pub(super) fn joined<T: AsRef<str>>(texts: &[T]) -> Value {
     if texts.is_empty() {
         return NONE.into();
     }
-    texts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(",").into()
+    texts
+        .iter()
+        .map(AsRef::as_ref)
+        .collect::<Vec<_>>()
+        .join(",")
+        .into()
 }
 
 /// `a=b,c=d`, or `<none>`.
@@ -90,7 +102,11 @@ pub(super) fn count(value: &Value) -> u64 {
 
 /// How many members a map or a list has.
 pub(super) fn size(value: &Value) -> usize {
-    value.as_object().map(serde_json::Map::len).or_else(|| value.as_array().map(Vec::len)).unwrap_or(0)
+    value
+        .as_object()
+        .map(serde_json::Map::len)
+        .or_else(|| value.as_array().map(Vec::len))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

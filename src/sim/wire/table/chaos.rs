@@ -16,10 +16,15 @@ fn duration(object: &Value, _now: Stamp) -> Value {
 /// CRDs with columns of their own show no age; the others show nothing but it.
 pub(super) fn columns(plural: &str) -> Option<&'static [Column]> {
     match plural {
-        "networkchaos" | "iochaos" | "dnschaos" | "jvmchaos" | "awschaos" | "azurechaos" | "gcpchaos"
-        | "blockchaos" | "physicalmachinechaos" => {
-            Some(const { &[NAME, of("action", action), of("duration", duration)] })
-        }
+        "networkchaos"
+        | "iochaos"
+        | "dnschaos"
+        | "jvmchaos"
+        | "awschaos"
+        | "azurechaos"
+        | "gcpchaos"
+        | "blockchaos"
+        | "physicalmachinechaos" => Some(const { &[NAME, of("action", action), of("duration", duration)] }),
         "httpchaos" | "kernelchaos" | "stresschaos" | "timechaos" => {
             Some(const { &[NAME, of("duration", duration)] })
         }

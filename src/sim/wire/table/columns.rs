@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::cells::{age, created_at, name};
-use super::workloads::{self as w, budget, claim, cronjob, daemonset, endpoints, event, job, node, service};
+use super::network::{endpoints, service};
+use super::nodes::{event, node};
+use super::workloads::{self as w, budget, claim, cronjob, daemonset, job};
 use super::{chaos, pods};
 use crate::units::Stamp;
 
@@ -60,28 +62,58 @@ const AGE: Column = Column {
 };
 
 pub(super) const fn of(name: &'static str, cell: fn(&Value, Stamp) -> Value) -> Column {
-    Column { name, of: Of::Text, description: "", priority: 0, cell }
+    Column {
+        name,
+        of: Of::Text,
+        description: "",
+        priority: 0,
+        cell,
+    }
 }
 
 const fn number(name: &'static str, cell: fn(&Value, Stamp) -> Value) -> Column {
-    Column { of: Of::Number, ..of(name, cell) }
+    Column {
+        of: Of::Number,
+        ..of(name, cell)
+    }
 }
 
 const fn wide(name: &'static str, cell: fn(&Value, Stamp) -> Value) -> Column {
-    Column { priority: 1, ..of(name, cell) }
+    Column {
+        priority: 1,
+        ..of(name, cell)
+    }
 }
 
-const fn told(column: Column, description: &'static str) -> Column {
-    Column { description, ..column }
+const fn told(column: &Column, description: &'static str) -> Column {
+    Column {
+        name: column.name,
+        of: column.of,
+        description,
+        priority: column.priority,
+        cell: column.cell,
+    }
 }
 
-const CREATED: Column = Column { of: Of::Date, ..of("Created At", created_at) };
+const CREATED: Column = Column {
+    of: Of::Date,
+    ..of("Created At", created_at)
+};
 
 const PODS: &[Column] = &[
     NAME,
-    told(of("Ready", pods::ready), "The aggregate readiness state of this pod for accepting traffic."),
-    told(of("Status", pods::status), "The aggregate status of the containers in this pod."),
-    told(of("Restarts", pods::restarts), "The number of times the containers in this pod have been restarted."),
+    told(
+        &of("Ready", pods::ready),
+        "The aggregate readiness state of this pod for accepting traffic.",
+    ),
+    told(
+        &of("Status", pods::status),
+        "The aggregate status of the containers in this pod.",
+    ),
+    told(
+        &of("Restarts", pods::restarts),
+        "The number of times the containers in this pod have been restarted.",
+    ),
     AGE,
     wide("IP", pods::ip),
     wide("Node", pods::node),
@@ -112,8 +144,13 @@ const SERVICES: &[Column] = &[
     wide("Selector", service::selector),
 ];
 
-const STATEFULSETS: &[Column] =
-    &[NAME, of("Ready", w::ready_of_wanted), AGE, wide("Containers", w::containers), wide("Images", w::images)];
+const STATEFULSETS: &[Column] = &[
+    NAME,
+    of("Ready", w::ready_of_wanted),
+    AGE,
+    wide("Containers", w::containers),
+    wide("Images", w::images),
+];
 
 const DEPLOYMENTS: &[Column] = &[
     NAME,
@@ -220,7 +257,16 @@ pub(super) fn columns(group: &str, plural: &str) -> &'static [Column] {
         ("", "namespaces") => const { &[NAME, of("Status", w::phase), AGE] },
         ("", "endpoints") => const { &[NAME, of("Endpoints", endpoints::pairs), AGE] },
         ("", "configmaps") => const { &[NAME, number("Data", w::data_size), AGE] },
-        ("", "secrets") => const { &[NAME, of("Type", w::secret_type), number("Data", w::data_size), AGE] },
+        ("", "secrets") => {
+            const {
+                &[
+                    NAME,
+                    of("Type", w::secret_type),
+                    number("Data", w::data_size),
+                    AGE,
+                ]
+            }
+        }
         ("", "serviceaccounts") => const { &[NAME, number("Secrets", w::secrets), AGE] },
         ("", "persistentvolumeclaims") => CLAIMS,
         ("apps", "statefulsets") => STATEFULSETS,
@@ -228,7 +274,14 @@ pub(super) fn columns(group: &str, plural: &str) -> &'static [Column] {
         ("apps", "replicasets") => REPLICASETS,
         ("apps", "daemonsets") => DAEMONSETS,
         ("apps", "controllerrevisions") => {
-            const { &[NAME, of("Controller", w::controller), number("Revision", w::revision), AGE] }
+            const {
+                &[
+                    NAME,
+                    of("Controller", w::controller),
+                    number("Revision", w::revision),
+                    AGE,
+                ]
+            }
         }
         ("discovery.k8s.io", "endpointslices") => ENDPOINTSLICES,
         ("coordination.k8s.io", "leases") => const { &[NAME, of("Holder", w::holder), AGE] },

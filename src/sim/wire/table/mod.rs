@@ -3,6 +3,8 @@
 mod cells;
 mod chaos;
 mod columns;
+mod network;
+mod nodes;
 mod pods;
 mod render;
 mod workloads;

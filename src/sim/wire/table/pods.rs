@@ -17,11 +17,13 @@ fn waiting_or_ended(status: &Value) -> Option<String> {
     if !ended.is_object() {
         return None;
     }
-    Some(match ended["reason"].as_str().filter(|reason| !reason.is_empty()) {
-        Some(reason) => reason.to_owned(),
-        None if count(&ended["signal"]) > 0 => format!("Signal:{}", ended["signal"]),
-        None => format!("ExitCode:{}", ended["exitCode"].as_i64().unwrap_or(0)),
-    })
+    Some(
+        match ended["reason"].as_str().filter(|reason| !reason.is_empty()) {
+            Some(reason) => reason.to_owned(),
+            None if count(&ended["signal"]) > 0 => format!("Signal:{}", ended["signal"]),
+            None => format!("ExitCode:{}", ended["exitCode"].as_i64().unwrap_or(0)),
+        },
+    )
 }
 
 /// The reason that init containers give, while they are not through.
@@ -41,13 +43,16 @@ fn initializing(pod: &Value) -> Option<String> {
 }
 
 fn has_ready_condition(pod: &Value) -> bool {
-    elements(&pod["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    elements(&pod["status"]["conditions"])
+        .iter()
+        .any(|c| c["type"] == "Ready" && c["status"] == "True")
 }
 
 /// How a pod is, in the one word of `kubectl get pods`.
 pub(super) fn status(pod: &Value, _now: Stamp) -> Value {
     let phase = pod["status"]["phase"].as_str().unwrap_or("Unknown");
-    let mut reason = pod["status"]["reason"].as_str().filter(|text| !text.is_empty()).unwrap_or(phase).to_owned();
+    let told = pod["status"]["reason"].as_str().filter(|text| !text.is_empty());
+    let mut reason = told.unwrap_or(phase).to_owned();
     if let Some(init) = initializing(pod) {
         reason = init;
     } else {
@@ -60,15 +65,19 @@ pub(super) fn status(pod: &Value, _now: Stamp) -> Value {
             }
         }
         if reason == "Completed" && running {
-            reason = if has_ready_condition(pod) { "Running" } else { "NotReady" }.to_owned();
+            return if has_ready_condition(pod) {
+                "Running".into()
+            } else {
+                "NotReady".into()
+            };
         }
     }
     if pod["metadata"]["deletionTimestamp"].is_string() {
-        let ended = ["Succeeded", "Failed"].contains(&phase);
-        if pod["status"]["reason"] == "NodeLost" {
-            reason = "Unknown".to_owned();
-        } else if !ended {
-            reason = "Terminating".to_owned();
+        if told == Some("NodeLost") {
+            return "Unknown".into();
+        }
+        if !["Succeeded", "Failed"].contains(&phase) {
+            return "Terminating".into();
         }
     }
     reason.into()
@@ -76,13 +85,19 @@ pub(super) fn status(pod: &Value, _now: Stamp) -> Value {
 
 /// `1/1`.
 pub(super) fn ready(pod: &Value, _now: Stamp) -> Value {
-    let ready = containers(pod).iter().filter(|status| status["ready"] == true).count();
+    let ready = containers(pod)
+        .iter()
+        .filter(|status| status["ready"] == true)
+        .count();
     format!("{ready}/{}", elements(&pod["spec"]["containers"]).len()).into()
 }
 
 /// `2 (3m ago)`.
 pub(super) fn restarts(pod: &Value, now: Stamp) -> Value {
-    let restarts: u64 = containers(pod).iter().map(|status| count(&status["restartCount"])).sum();
+    let restarts: u64 = containers(pod)
+        .iter()
+        .map(|status| count(&status["restartCount"]))
+        .sum();
     let last = containers(pod)
         .iter()
         .map(|status| &status["lastState"]["terminated"]["finishedAt"])
@@ -112,7 +127,11 @@ pub(super) fn gates(pod: &Value, _now: Stamp) -> Value {
         return super::cells::NONE.into();
     }
     let conditions = elements(&pod["status"]["conditions"]);
-    let holds = |gate: &&Value| conditions.iter().any(|c| c["type"] == gate["conditionType"] && c["status"] == "True");
+    let holds = |gate: &&Value| {
+        conditions
+            .iter()
+            .any(|c| c["type"] == gate["conditionType"] && c["status"] == "True")
+    };
     format!("{}/{}", gates.iter().filter(holds).count(), gates.len()).into()
 }
 
@@ -133,11 +152,31 @@ mod tests {
         };
         for (status_of, deleted, word) in [
             (json!({"phase": "Pending"}), false, "Pending"),
-            (json!({"phase": "Running", "containerStatuses": [{"ready": true, "state": {"running": {}}}]}), false, "Running"),
-            (json!({"phase": "Running", "containerStatuses": [{"ready": true, "state": {"running": {}}}]}), true, "Terminating"),
-            (json!({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}), false, "ContainerCreating"),
-            (json!({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"exitCode": 137}}}]}), false, "ExitCode:137"),
-            (json!({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled"}}}]}), false, "OOMKilled"),
+            (
+                json!({"phase": "Running", "containerStatuses": [{"ready": true, "state": {"running": {}}}]}),
+                false,
+                "Running",
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [{"ready": true, "state": {"running": {}}}]}),
+                true,
+                "Terminating",
+            ),
+            (
+                json!({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}),
+                false,
+                "ContainerCreating",
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"exitCode": 137}}}]}),
+                false,
+                "ExitCode:137",
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled"}}}]}),
+                false,
+                "OOMKilled",
+            ),
             (json!({"phase": "Failed", "reason": "Evicted"}), false, "Evicted"),
         ] {
             assert_eq!(status(&pod(status_of, deleted), now), word);

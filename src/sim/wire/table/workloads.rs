@@ -12,7 +12,12 @@ pub(super) fn containers(object: &Value, _now: Stamp) -> Value {
 
 pub(super) fn images(object: &Value, _now: Stamp) -> Value {
     let list = elements(&object["spec"]["template"]["spec"]["containers"]);
-    joined(&list.iter().filter_map(|c| c["image"].as_str()).collect::<Vec<_>>())
+    joined(
+        &list
+            .iter()
+            .filter_map(|c| c["image"].as_str())
+            .collect::<Vec<_>>(),
+    )
 }
 
 pub(super) fn match_labels(object: &Value, _now: Stamp) -> Value {
@@ -21,7 +26,12 @@ pub(super) fn match_labels(object: &Value, _now: Stamp) -> Value {
 
 /// `3/3`: ready of wanted.
 pub(super) fn ready_of_wanted(object: &Value, _now: Stamp) -> Value {
-    format!("{}/{}", count(&object["status"]["readyReplicas"]), count(&object["spec"]["replicas"])).into()
+    format!(
+        "{}/{}",
+        count(&object["status"]["readyReplicas"]),
+        count(&object["spec"]["replicas"])
+    )
+    .into()
 }
 
 pub(super) fn wanted(object: &Value, _now: Stamp) -> Value {
@@ -72,199 +82,6 @@ pub(super) mod daemonset {
     }
 }
 
-pub(super) mod node {
-    use super::{NONE, Stamp, Value, elements, joined, text_or_none};
-
-    pub fn status(object: &Value, _now: Stamp) -> Value {
-        let ready = elements(&object["status"]["conditions"]).iter().find(|c| c["type"] == "Ready");
-        let word = match ready.map(|c| &c["status"]) {
-            Some(status) if *status == "True" => "Ready",
-            Some(_) => "NotReady",
-            None => "Unknown",
-        };
-        let cordoned = object["spec"]["unschedulable"] == true;
-        if cordoned { format!("{word},SchedulingDisabled").into() } else { word.into() }
-    }
-
-    pub fn roles(object: &Value, _now: Stamp) -> Value {
-        let labels = object["metadata"]["labels"].as_object();
-        let roles: Vec<&str> =
-            labels.into_iter().flatten().filter_map(|(key, _)| key.strip_prefix("node-role.kubernetes.io/")).collect();
-        joined(&roles)
-    }
-
-    fn address(object: &Value, kind: &str) -> Value {
-        let found = elements(&object["status"]["addresses"]).iter().find(|address| address["type"] == kind);
-        found.map_or_else(|| NONE.into(), |address| address["address"].clone())
-    }
-
-    pub fn internal(object: &Value, _now: Stamp) -> Value {
-        address(object, "InternalIP")
-    }
-
-    pub fn external(object: &Value, _now: Stamp) -> Value {
-        address(object, "ExternalIP")
-    }
-
-    pub fn version(object: &Value, _now: Stamp) -> Value {
-        text_or_none(&object["status"]["nodeInfo"]["kubeletVersion"])
-    }
-
-    pub fn os(object: &Value, _now: Stamp) -> Value {
-        text_or_none(&object["status"]["nodeInfo"]["osImage"])
-    }
-
-    pub fn kernel(object: &Value, _now: Stamp) -> Value {
-        text_or_none(&object["status"]["nodeInfo"]["kernelVersion"])
-    }
-
-    pub fn runtime(object: &Value, _now: Stamp) -> Value {
-        text_or_none(&object["status"]["nodeInfo"]["containerRuntimeVersion"])
-    }
-}
-
-pub(super) mod service {
-    use super::{NONE, Stamp, Value, elements, joined, labels, text_or_none};
-
-    pub fn kind(object: &Value, _now: Stamp) -> Value {
-        object["spec"]["type"].as_str().unwrap_or("ClusterIP").into()
-    }
-
-    pub fn ip(object: &Value, _now: Stamp) -> Value {
-        text_or_none(&object["spec"]["clusterIP"])
-    }
-
-    pub fn external(object: &Value, _now: Stamp) -> Value {
-        if object["spec"]["type"] == "LoadBalancer" {
-            let list = elements(&object["status"]["loadBalancer"]["ingress"]);
-            let addresses: Vec<&str> = list.iter().filter_map(|at| at["ip"].as_str().or(at["hostname"].as_str())).collect();
-            return if addresses.is_empty() { "<pending>".into() } else { joined(&addresses) };
-        }
-        let list = elements(&object["spec"]["externalIPs"]);
-        joined(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>())
-    }
-
-    pub fn ports(object: &Value, _now: Stamp) -> Value {
-        let ports: Vec<String> = elements(&object["spec"]["ports"])
-            .iter()
-            .map(|port| {
-                let protocol = port["protocol"].as_str().unwrap_or("TCP");
-                match port["nodePort"].as_u64() {
-                    Some(node) if node > 0 => format!("{}:{node}/{protocol}", port["port"]),
-                    _inside => format!("{}/{protocol}", port["port"]),
-                }
-            })
-            .collect();
-        joined(&ports)
-    }
-
-    pub fn selector(object: &Value, _now: Stamp) -> Value {
-        if object["spec"]["selector"].is_object() { labels(&object["spec"]["selector"]) } else { NONE.into() }
-    }
-}
-
-pub(super) mod event {
-    use super::{Stamp, Value, count, since};
-
-    fn about(object: &Value) -> &Value {
-        if object["involvedObject"].is_object() { &object["involvedObject"] } else { &object["regarding"] }
-    }
-
-    pub fn last_seen(object: &Value, now: Stamp) -> Value {
-        let times = [&object["series"]["lastObservedTime"], &object["lastTimestamp"], &object["deprecatedLastTimestamp"],
-            &object["eventTime"], &object["metadata"]["creationTimestamp"]];
-        times.into_iter().find(|time| time.is_string()).map_or_else(|| "<unknown>".into(), |time| since(time, now).into())
-    }
-
-    pub fn first_seen(object: &Value, now: Stamp) -> Value {
-        let times = [&object["firstTimestamp"], &object["deprecatedFirstTimestamp"], &object["eventTime"]];
-        times.into_iter().find(|time| time.is_string()).map_or_else(|| "<unknown>".into(), |time| since(time, now).into())
-    }
-
-    pub fn kind(object: &Value, _now: Stamp) -> Value {
-        object["type"].clone()
-    }
-
-    pub fn reason(object: &Value, _now: Stamp) -> Value {
-        object["reason"].clone()
-    }
-
-    pub fn object(object: &Value, _now: Stamp) -> Value {
-        let about = about(object);
-        let (kind, name) = (about["kind"].as_str().unwrap_or_default(), about["name"].as_str().unwrap_or_default());
-        format!("{}/{name}", kind.to_lowercase()).into()
-    }
-
-    pub fn part(object: &Value, _now: Stamp) -> Value {
-        about(object)["fieldPath"].as_str().unwrap_or_default().into()
-    }
-
-    pub fn source(object: &Value, _now: Stamp) -> Value {
-        let source = if object["source"].is_object() { &object["source"] } else { &object["deprecatedSource"] };
-        let component = source["component"].as_str().or(object["reportingComponent"].as_str()).unwrap_or_default();
-        match source["host"].as_str() {
-            Some(host) if !host.is_empty() => format!("{component}, {host}").into(),
-            _nowhere => component.into(),
-        }
-    }
-
-    pub fn message(object: &Value, _now: Stamp) -> Value {
-        let text = object["message"].as_str().or(object["note"].as_str()).unwrap_or_default();
-        text.trim().into()
-    }
-
-    pub fn times(object: &Value, _now: Stamp) -> Value {
-        let count = [&object["series"]["count"], &object["count"], &object["deprecatedCount"]].map(count);
-        count.into_iter().find(|count| *count > 0).unwrap_or(1).into()
-    }
-}
-
-pub(super) mod endpoints {
-    use super::{Stamp, Value, elements, joined};
-
-    fn some(list: &[String], total: usize) -> Value {
-        const SHOWN: usize = 3;
-        if total > SHOWN {
-            return format!("{} + {} more...", list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(","), total - SHOWN).into();
-        }
-        joined(list)
-    }
-
-    pub fn pairs(object: &Value, _now: Stamp) -> Value {
-        let mut pairs = Vec::new();
-        for subset in elements(&object["subsets"]) {
-            let ports = elements(&subset["ports"]);
-            for address in elements(&subset["addresses"]) {
-                let ip = address["ip"].as_str().unwrap_or_default();
-                if ports.is_empty() {
-                    pairs.push(ip.to_owned());
-                }
-                pairs.extend(ports.iter().map(|port| format!("{ip}:{}", port["port"])));
-            }
-        }
-        some(&pairs, pairs.len())
-    }
-
-    pub fn family(object: &Value, _now: Stamp) -> Value {
-        object["addressType"].clone()
-    }
-
-    pub fn slice_ports(object: &Value, _now: Stamp) -> Value {
-        let ports: Vec<String> = elements(&object["ports"]).iter().map(|port| port["port"].to_string()).collect();
-        if ports.is_empty() { "<unset>".into() } else { some(&ports, ports.len()) }
-    }
-
-    pub fn slice_addresses(object: &Value, _now: Stamp) -> Value {
-        let all: Vec<String> = elements(&object["endpoints"])
-            .iter()
-            .flat_map(|endpoint| elements(&endpoint["addresses"]))
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-        if all.is_empty() { "<unset>".into() } else { some(&all, all.len()) }
-    }
-}
-
 pub(super) fn phase(object: &Value, _now: Stamp) -> Value {
     if object["metadata"]["deletionTimestamp"].is_string() {
         return "Terminating".into();
@@ -273,7 +90,10 @@ pub(super) fn phase(object: &Value, _now: Stamp) -> Value {
 }
 
 pub(super) fn holder(object: &Value, _now: Stamp) -> Value {
-    object["spec"]["holderIdentity"].as_str().unwrap_or_default().into()
+    object["spec"]["holderIdentity"]
+        .as_str()
+        .unwrap_or_default()
+        .into()
 }
 
 pub(super) fn data_size(object: &Value, _now: Stamp) -> Value {
@@ -294,7 +114,12 @@ pub(super) fn webhooks(object: &Value, _now: Stamp) -> Value {
 
 pub(super) fn role_ref(object: &Value, _now: Stamp) -> Value {
     let role = &object["roleRef"];
-    format!("{}/{}", role["kind"].as_str().unwrap_or_default(), role["name"].as_str().unwrap_or_default()).into()
+    format!(
+        "{}/{}",
+        role["kind"].as_str().unwrap_or_default(),
+        role["name"].as_str().unwrap_or_default()
+    )
+    .into()
 }
 
 pub(super) fn revision(object: &Value, _now: Stamp) -> Value {
@@ -302,12 +127,16 @@ pub(super) fn revision(object: &Value, _now: Stamp) -> Value {
 }
 
 pub(super) fn controller(object: &Value, _now: Stamp) -> Value {
-    let owner = elements(&object["metadata"]["ownerReferences"]).iter().find(|owner| owner["controller"] == true);
+    let owner = elements(&object["metadata"]["ownerReferences"])
+        .iter()
+        .find(|owner| owner["controller"] == true);
     owner.map_or_else(
         || NONE.into(),
         |owner| {
             let api = owner["apiVersion"].as_str().unwrap_or_default();
-            let group = api.split_once('/').map_or(String::new(), |(group, _)| format!(".{group}"));
+            let group = api
+                .split_once('/')
+                .map_or(String::new(), |(group, _)| format!(".{group}"));
             let kind = owner["kind"].as_str().unwrap_or_default().to_lowercase();
             format!("{kind}{group}/{}", owner["name"].as_str().unwrap_or_default()).into()
         },
@@ -319,7 +148,9 @@ pub(super) mod job {
 
     pub fn status(object: &Value, _now: Stamp) -> Value {
         let holds = |kind: &str| {
-            elements(&object["status"]["conditions"]).iter().any(|c| c["type"] == kind && c["status"] == "True")
+            elements(&object["status"]["conditions"])
+                .iter()
+                .any(|c| c["type"] == kind && c["status"] == "True")
         };
         for (condition, word) in [("Complete", "Complete"), ("Failed", "Failed")] {
             if holds(condition) {
@@ -329,7 +160,11 @@ pub(super) mod job {
         if object["metadata"]["deletionTimestamp"].is_string() {
             return "Terminating".into();
         }
-        if holds("Suspended") { "Suspended".into() } else { "Running".into() }
+        if holds("Suspended") {
+            "Suspended".into()
+        } else {
+            "Running".into()
+        }
     }
 
     pub fn completions(object: &Value, _now: Stamp) -> Value {
@@ -339,9 +174,13 @@ pub(super) mod job {
 
     pub fn duration(object: &Value, now: Stamp) -> Value {
         let time = |field: &str| {
-            object["status"][field].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok())
+            object["status"][field]
+                .as_str()
+                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
         };
-        let Some(start) = time("startTime") else { return "".into() };
+        let Some(start) = time("startTime") else {
+            return "".into();
+        };
         let end = time("completionTime").unwrap_or(now.0);
         short_duration(end.as_second() - start.as_second()).into()
     }
@@ -359,7 +198,11 @@ pub(super) mod cronjob {
     }
 
     pub fn suspended(object: &Value, _now: Stamp) -> Value {
-        if object["spec"]["suspend"] == true { "True".into() } else { "False".into() }
+        if object["spec"]["suspend"] == true {
+            "True".into()
+        } else {
+            "False".into()
+        }
     }
 
     pub fn active(object: &Value, _now: Stamp) -> Value {
@@ -368,7 +211,11 @@ pub(super) mod cronjob {
 
     pub fn last(object: &Value, now: Stamp) -> Value {
         let time = &object["status"]["lastScheduleTime"];
-        if time.is_string() { since(time, now).into() } else { NONE.into() }
+        if time.is_string() {
+            since(time, now).into()
+        } else {
+            NONE.into()
+        }
     }
 }
 
@@ -376,7 +223,14 @@ pub(super) mod budget {
     use super::{Stamp, Value, count};
 
     fn or_not(value: &Value) -> Value {
-        if value.is_null() { "N/A".into() } else { value.as_str().map_or_else(|| value.to_string(), str::to_owned).into() }
+        if value.is_null() {
+            "N/A".into()
+        } else {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+                .into()
+        }
     }
 
     pub fn min(object: &Value, _now: Stamp) -> Value {
@@ -400,7 +254,10 @@ pub(super) mod claim {
     }
 
     pub fn capacity(object: &Value, _now: Stamp) -> Value {
-        object["status"]["capacity"]["storage"].as_str().unwrap_or_default().into()
+        object["status"]["capacity"]["storage"]
+            .as_str()
+            .unwrap_or_default()
+            .into()
     }
 
     pub fn modes(object: &Value, _now: Stamp) -> Value {
@@ -411,7 +268,12 @@ pub(super) mod claim {
             Some("ReadWriteOncePod") => "RWOP",
             _unknown => "",
         };
-        elements(&object["status"]["accessModes"]).iter().map(short).collect::<Vec<_>>().join(",").into()
+        elements(&object["status"]["accessModes"])
+            .iter()
+            .map(short)
+            .collect::<Vec<_>>()
+            .join(",")
+            .into()
     }
 
     pub fn class(object: &Value, _now: Stamp) -> Value {
