@@ -4,6 +4,8 @@
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
+mod sim_wire_fuzz;
+#[cfg(feature = "sim")]
 mod sim_wire_kube;
 #[cfg(feature = "sim")]
 mod sim_wire_kubectl;
