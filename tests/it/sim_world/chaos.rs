@@ -75,7 +75,6 @@ fn a_delay_lives_from_injection_to_expiry_and_its_object_stays() {
         "Applied",
         "TimeUp",
         "Recovered",
-        "Deleted",
         "Updated",
     ] {
         assert!(

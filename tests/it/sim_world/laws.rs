@@ -194,7 +194,10 @@ fn check_effects(world: &World) -> Result<(), TestCaseError> {
         );
         let name = Name::new(effect.on.namespace.as_str(), effect.on.pod.as_str());
         let pod = world.get(&PODS, &name).expect("an effect ends with its pod");
-        prop_assert!(pod["metadata"]["uid"] == effect.on.pod_uid.as_str(), "{effect:?} is on another pod");
+        prop_assert!(
+            pod["metadata"]["uid"] == effect.on.pod_uid.as_str(),
+            "{effect:?} is on another pod"
+        );
     }
     Ok(())
 }
@@ -243,7 +246,8 @@ proptest! {
         pass(&mut world, 60_000);
         for of in KINDS {
             let left = world.list(&kind(of), &ListQuery::default()).unwrap().items;
-            prop_assert!(left.is_empty(), "{left:?} never goes");
+            let told: Vec<String> = left.iter().map(|one| format!("{} {}", one["metadata"]["name"], one["status"])).collect();
+            prop_assert!(left.is_empty(), "never gone: {told:#?}");
         }
         prop_assert_eq!(world.effects(), vec![]);
         prop_assert!(world.list(&kind("PodNetworkChaos"), &ListQuery::default()).unwrap().items.is_empty());
