@@ -64,7 +64,6 @@ fn rebase(world: &mut World, start: Stamp, age: Duration) {
     let built = world.now;
     world.setup.start = start;
     world.now = Mark::ZERO;
-    world.happenings.clear();
     world.agenda = super::agenda::Agenda::default();
     world.agenda.at(Mark::from_secs(600), Due::ForgetEvents);
     let uids: Vec<String> = world.pods.keys().cloned().collect();
@@ -85,6 +84,7 @@ fn rebase(world: &mut World, start: Stamp, age: Duration) {
         events::forget_all(world);
     }
     world.store.compact();
+    world.happenings.clear();
 }
 
 fn namespace(world: &mut World, name: &str) {

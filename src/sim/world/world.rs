@@ -13,7 +13,7 @@ use super::logs::Logs;
 use super::names::Dice;
 use super::object;
 use super::query::Name;
-use super::resource::{Registry, Resource, ResourceRef};
+use super::resource::{EVENTS, Registry, Resource, ResourceRef};
 use super::store::{Change, Store};
 use super::{bootstrap, chaos, controller};
 use crate::units::{Mark, Stamp};
@@ -231,7 +231,11 @@ impl World {
         Some(change.last)
     }
 
+    /// Events are told about what happens; they are not what happens.
     fn note_object(&mut self, change: &Change, what: fn(ObjectId) -> What) {
+        if change.at == EVENTS {
+            return;
+        }
         let id = self.object_id(&change.at, &change.last);
         self.note(what(id));
     }

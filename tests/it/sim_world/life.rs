@@ -154,7 +154,8 @@ fn a_rollout_restart_goes_from_the_top_one_by_one() {
         .unwrap();
     let done = |world: &World| {
         let set = world.get(&STATEFULSETS, &set_of_brokers()).unwrap();
-        set["status"]["updatedReplicas"] == 3
+        set["status"]["observedGeneration"] == 2
+            && set["status"]["updatedReplicas"] == 3
             && set["status"]["currentRevision"] == set["status"]["updateRevision"]
     };
     let mut fewest = 3;

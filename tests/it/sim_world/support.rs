@@ -25,10 +25,6 @@ pub fn pass(world: &mut World, millis: u64) {
     world.advance(world.now().after(Duration::from_millis(millis)));
 }
 
-pub fn pods() -> ResourceRef {
-    PODS.clone()
-}
-
 pub fn kind(kind: &str) -> ResourceRef {
     chaos_resource(kind).expect("a kind of Chaos Mesh")
 }

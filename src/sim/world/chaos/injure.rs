@@ -73,11 +73,12 @@ pub fn apply(
     if kinds::grain(&kind, &action) == Grain::Outside {
         return Ok(Phase::In);
     }
-    if kinds::waits(&kind) && phase == Phase::Out {
-        return Ok(Phase::OutWaiting);
-    }
     let (id, key) = &ids[ix];
     let Some(spot) = find(world, id) else {
+        if phase == Phase::OutWaiting {
+            // The per-pod object went with its pod: there is nothing left to wait for.
+            return Ok(Phase::Out);
+        }
         return Err(format!(
             "pods \"{}\" not found",
             id.split('/').nth(1).unwrap_or_default()
