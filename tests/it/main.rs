@@ -12,4 +12,6 @@ mod sim_wire_kubectl;
 #[cfg(feature = "sim")]
 mod sim_wire_recorded;
 #[cfg(feature = "sim")]
+mod sim_wire_server;
+#[cfg(feature = "sim")]
 mod sim_world;

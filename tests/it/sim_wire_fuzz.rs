@@ -140,7 +140,7 @@ async fn no_request_breaks_the_server() {
     })
     .await;
     let mut dice = Dice(7);
-    for round in 0..600 {
+    for round in 0..1500 {
         let method = dice.pick(&["GET", "POST", "PUT", "PATCH", "DELETE"]);
         let path = format!("{}{}", dice.pick(&PATHS), dice.pick(&QUERIES));
         let kind = dice.pick(&TYPES);

@@ -506,3 +506,15 @@ async fn a_version_that_is_gone_is_an_event_not_an_error() {
     assert_eq!(lines.len(), 1);
     peer.sim.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_one_shot_after_it_fired() {
+    let peer = Peer::usual().await;
+    let (made, _) = peer.replay("podchaos-create").await;
+    assert_eq!(made.status, 201);
+    let path = "/apis/chaos-mesh.org/v1alpha1/namespaces/default/podchaos?watch=1";
+    peer.lines(path, |lines| lines.last().is_some_and(|line| line.contains("\"phase\":\"Injected\""))).await;
+    let (answer, recorded) = peer.replay("podchaos-status").await;
+    like(&answer, &recorded);
+    peer.sim.shutdown().await;
+}
