@@ -4,6 +4,8 @@
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
+mod sim_wire_command;
+#[cfg(feature = "sim")]
 mod sim_wire_fuzz;
 #[cfg(feature = "sim")]
 mod sim_wire_kube;

@@ -513,7 +513,12 @@ async fn a_one_shot_after_it_fired() {
     let (made, _) = peer.replay("podchaos-create").await;
     assert_eq!(made.status, 201);
     let path = "/apis/chaos-mesh.org/v1alpha1/namespaces/default/podchaos?watch=1";
-    peer.lines(path, |lines| lines.last().is_some_and(|line| line.contains("\"phase\":\"Injected\""))).await;
+    peer.lines(path, |lines| {
+        lines
+            .last()
+            .is_some_and(|line| line.contains("\"phase\":\"Injected\""))
+    })
+    .await;
     let (answer, recorded) = peer.replay("podchaos-status").await;
     like(&answer, &recorded);
     peer.sim.shutdown().await;

@@ -404,3 +404,39 @@ async fn the_worlds_time_passes_while_nobody_asks() {
     assert!(!lines.is_empty());
     peer.sim.shutdown().await;
 }
+
+#[tokio::test]
+async fn discovery_is_not_sent_twice_to_who_has_it() {
+    let peer = Peer::usual().await;
+    let ask = |tag: &str| {
+        let request = peer
+            .request("GET", "/apis")
+            .bearer_auth(peer.sim.token())
+            .header("if-none-match", tag);
+        request.header(
+            "accept",
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        )
+    };
+    let first = ask("\"none\"").send().await.unwrap();
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!(first.status(), 200);
+    let again = peer.send(ask(&tag)).await;
+    assert_eq!((again.status, again.text.as_str()), (304, ""));
+    peer.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_open_watch_does_not_hold_up_the_end() {
+    let peer = Peer::usual().await;
+    let watch = peer
+        .request("GET", "/api/v1/pods?watch=1")
+        .bearer_auth(peer.sim.token())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(watch.status(), 200);
+    tokio::time::timeout(crate::sim_wire::PATIENCE, peer.sim.shutdown())
+        .await
+        .unwrap();
+}

@@ -141,8 +141,9 @@ fn aggregated_entry(resource: &Resource) -> Value {
     entry
 }
 
-/// Everything under `/api` or under `/apis` in one document.
-fn aggregated(versions: &Versions, core: bool, format: &str) -> Reply {
+/// Everything under `/api` or under `/apis` in one document, unless the client has it.
+fn aggregated(versions: &Versions, root: &str, format: &str, known: Option<&str>) -> Reply {
+    let core = root == "api";
     let mut items = Vec::new();
     for (name, list) in groups(versions)
         .into_iter()
@@ -185,18 +186,18 @@ fn aggregated(versions: &Versions, core: bool, format: &str) -> Reply {
     };
     Reply::json(body)
         .of_type(content_type)
-        .with_header(header::ETAG, format!("\"{tag}\""))
+        .with_header(header::ETAG, tag)
 }
 
-/// Answers a path of discovery; `None` for any other.
-pub(super) fn serve(state: &State, path: &str, accept: Option<&str>) -> Option<Answer> {
+/// Answers a path of discovery; `None` for any other. `known` is the tag of the client's own copy.
+pub(super) fn serve(state: &State, path: &str, accept: Option<&str>, known: Option<&str>) -> Option<Answer> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     Some(match parts.as_slice() {
         [] | [""] => Ok(Reply::json(json!({"paths": [
             "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
         ]}))),
         [root @ ("api" | "apis")] if let Some(format) = accept::aggregated(accept) => {
-            Ok(aggregated(&versions(state), *root == "api", format))
+            Ok(aggregated(&versions(state), root, format, known))
         }
         ["api"] => Ok(Reply::json(json!({
             "kind": "APIVersions", "versions": ["v1"],

@@ -78,6 +78,11 @@ impl Reply {
         self
     }
 
+    /// Nothing new since the client's own copy.
+    pub fn not_modified() -> Self {
+        Self::new(304, JSON, Content::Ready(Bytes::new()))
+    }
+
     /// Warnings as the `Warning` header carries them.
     #[must_use]
     pub fn with_warnings(mut self, warnings: &[String]) -> Self {
@@ -125,11 +130,15 @@ pub(super) fn respond(answer: Answer) -> Response<Body> {
                 Reply::new(code, "text/plain; charset=utf-8", Content::Ready(text))
             }
             Refusal::Status(status) => {
+                // Clients wait and ask again by themselves where this header stands.
+                let wait = status
+                    .details
+                    .as_ref()
+                    .and_then(|details| details["retryAfterSeconds"].as_u64());
                 let reply = Reply::new(code, JSON, Content::Json(status.to_value()));
-                if code == 429 {
-                    reply.with_header(header::RETRY_AFTER, "10".to_owned())
-                } else {
-                    reply
+                match wait {
+                    Some(seconds) => reply.with_header(header::RETRY_AFTER, seconds.to_string()),
+                    None => reply,
                 }
             }
         }

@@ -37,7 +37,7 @@ fn about_the_server(state: &State, parts: &Parts) -> Option<Answer> {
     if let Some(rest) = path.strip_prefix("/openapi/") {
         return Some(openapi::serve(state, rest, accept));
     }
-    discovery::serve(state, path, accept)
+    discovery::serve(state, path, accept, header(&parts.headers, "if-none-match"))
 }
 
 /// As whom the user acts: as themselves, or as someone that they have the right to be.
