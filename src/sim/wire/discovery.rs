@@ -176,9 +176,16 @@ fn aggregated(versions: &Versions, root: &str, format: &str, known: Option<&str>
         "kind": "APIGroupDiscoveryList", "apiVersion": format!("apidiscovery.k8s.io/{format}"), "metadata": {},
         "items": items,
     });
-    let tag = Sha256::digest(body.to_string())
-        .iter()
-        .fold(String::new(), |tag, byte| format!("{tag}{byte:02X}"));
+    let digest = Sha256::digest(body.to_string());
+    let tag = format!(
+        "\"{}\"",
+        digest
+            .iter()
+            .fold(String::new(), |tag, byte| format!("{tag}{byte:02X}"))
+    );
+    if known == Some(tag.as_str()) {
+        return Reply::not_modified().with_header(header::ETAG, tag);
+    }
     let content_type = if format == "v2" {
         "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     } else {
