@@ -423,6 +423,11 @@ async fn discovery_is_not_sent_twice_to_who_has_it() {
     assert_eq!(first.status(), 200);
     let again = peer.send(ask(&tag)).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
+    assert!(
+        again.content_type.contains("as=APIGroupDiscoveryList"),
+        "caches take over this header: {}",
+        again.content_type
+    );
     peer.sim.shutdown().await;
 }
 

@@ -183,14 +183,17 @@ fn aggregated(versions: &Versions, root: &str, format: &str, known: Option<&str>
             .iter()
             .fold(String::new(), |tag, byte| format!("{tag}{byte:02X}"))
     );
-    if known == Some(tag.as_str()) {
-        return Reply::not_modified().with_header(header::ETAG, tag);
-    }
     let content_type = if format == "v2" {
         "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     } else {
         "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
     };
+    if known == Some(tag.as_str()) {
+        // A cache takes the headers of this answer over its own: the type must be the whole one.
+        return Reply::not_modified()
+            .of_type(content_type)
+            .with_header(header::ETAG, tag);
+    }
     Reply::json(body)
         .of_type(content_type)
         .with_header(header::ETAG, tag)
