@@ -314,6 +314,26 @@ async fn each_user_may_do_what_the_role_says_and_no_more() {
 }
 
 #[tokio::test]
+async fn applying_what_is_not_there_takes_the_right_to_create() {
+    let peer = Peer::usual().await;
+    let path = "/apis/coordination.k8s.io/v1/namespaces/default/leases/l?fieldManager=f";
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"}, "spec": {}});
+    let chaos = "/apis/chaos-mesh.org/v1alpha1/namespaces/default/networkchaos/n?fieldManager=f";
+    let delay = json!({"apiVersion": "chaos-mesh.org/v1alpha1", "kind": "NetworkChaos", "metadata": {"name": "n"}, "spec": {}});
+    for (path, body, status) in [(path, lease, 201), (chaos, delay, 403)] {
+        let request = peer
+            .request("PATCH", path)
+            .bearer_auth(peer.token_of("abort-only"));
+        let request = request
+            .header("content-type", "application/apply-patch+yaml")
+            .body(body.to_string());
+        let answer = peer.send(request).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+    }
+    peer.sim.shutdown().await;
+}
+
+#[tokio::test]
 async fn only_those_who_may_act_as_others() {
     let peer = Peer::usual().await;
     let as_viewer = async |user: &str| {

@@ -85,7 +85,7 @@ pub async fn start(options: SimOptions) -> Result<Sim, SimError> {
     let setup = Setup {
         seed: options.seed,
         salt,
-        start: clock.stamp(),
+        start: clock.base().wall,
         replicas: options.replicas,
         nodes: options.nodes,
         history: options.history,

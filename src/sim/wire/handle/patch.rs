@@ -4,11 +4,12 @@ use std::sync::PoisonError;
 
 use serde_json::{Value, json};
 
+use crate::sim::wire::access;
 use crate::sim::wire::openapi;
 use crate::sim::wire::patch::{Conflict, Ledger, apply, json_patch, merge, strategic};
 use crate::sim::wire::refusal::Refusal;
 use crate::sim::wire::reply::{Answer, Reply};
-use crate::sim::wire::request::Ask;
+use crate::sim::wire::request::{Ask, attempt};
 use crate::sim::world::{DryRun, FieldValidation, Status, World, WriteQuery, Written};
 
 const JSON: &str = "application/json-patch+json";
@@ -116,6 +117,11 @@ fn apply_under_lock(
     let live = match world.get(ask.at(), &name) {
         Ok(live) => live,
         Err(missing) if missing.code == 404 && ask.target.subresource.is_none() => {
+            // Making something by applying it takes the right to create it, too.
+            let create = attempt("create", &ask.target, &ask.target.plural);
+            if !access::allowed(ask.user, &create) {
+                return Err(access::forbidden(ask.user, &create));
+            }
             let written = world.create(ask.at(), ask.namespace(), wanted.clone(), query)?;
             return Ok(Applied::Made(written));
         }
