@@ -15,7 +15,9 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Ok(runtime) = tokio::runtime::Runtime::new() else { return ExitCode::FAILURE };
+    let Ok(runtime) = tokio::runtime::Runtime::new() else {
+        return ExitCode::FAILURE;
+    };
     match Command::parse() {
         #[cfg(feature = "sim")]
         Command::Sim(args) => match runtime.block_on(sim::run(args)) {
