@@ -1,8 +1,8 @@
 //! firedrill: a game-day console for the terminal.
 // The map of the house is written once the rooms stand; see the end of this file's history.
 
-pub mod units;
 pub mod text;
+pub mod units;
 
 pub mod clock;
 pub mod evidence;
