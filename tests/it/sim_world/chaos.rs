@@ -1,5 +1,6 @@
 //! Chaos Mesh: what its objects say against what is really injected.
 
+use std::path::Path;
 use std::time::Duration;
 
 use firedrill::sim::world::resource::{PODS, SCHEDULES, WORKFLOWS};
@@ -544,4 +545,46 @@ fn the_plans_own_manifests_are_judged_as_measured() {
             .message
             .contains("missing stressors")
     );
+}
+
+#[test]
+fn the_mended_manifests_are_accepted_strictly_and_hurt_what_they_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/chaos-manifests");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 11);
+    for file in files {
+        let mut world = world(16);
+        let object: Value = serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let of = object["kind"].as_str().unwrap();
+        let query = WriteQuery {
+            field_validation: FieldValidation::Strict,
+            ..WriteQuery::default()
+        };
+        let written = world.create(&kind(of), "default", object.clone(), &query);
+        assert_eq!(
+            written.map(|written| written.warnings),
+            Ok(vec![]),
+            "{}",
+            file.display()
+        );
+        let minutes = if of == "Schedule" { 6 } else { 1 };
+        let hurts =
+            |world: &World| happened(world, |what| matches!(what, What::FaultApplied { .. })).is_some();
+        assert!(until(&mut world, minutes * 60, hurts), "{}", file.display());
+        let applied = happened(&world, |what| matches!(what, What::FaultApplied { .. })).unwrap();
+        assert_eq!(
+            applied.elapsed() < Duration::from_secs(1),
+            of != "Schedule",
+            "{}",
+            file.display()
+        );
+        let name = object["metadata"]["name"].as_str().unwrap();
+        remove(&mut world, of, name).unwrap();
+        assert!(until(&mut world, 10, |world| read(world, of, name).is_none()
+            && world.effects().is_empty()));
+    }
 }
