@@ -6,4 +6,5 @@ mod chaos;
 mod laws;
 mod life;
 mod recorded;
+mod spawners;
 mod support;
