@@ -14,7 +14,7 @@ use super::resource::{
     CLUSTERROLES, CONFIGMAPS, DAEMONSETS, DEPLOYMENTS, MUTATING_WEBHOOKS, NAMESPACES, NODES, ResourceRef,
     SERVICEACCOUNTS, SERVICES, STATEFULSETS, VALIDATING_WEBHOOKS,
 };
-use super::world::World;
+use super::state::World;
 use crate::units::{Mark, Stamp};
 
 /// Namespaces that every cluster of this world has.
@@ -80,7 +80,7 @@ fn rebase(world: &mut World, start: Stamp, age: Duration) {
         world.soon(first, Due::Heartbeat(uid));
     }
     world.logs.rebase(built);
-    if age >= Duration::from_secs(3600) {
+    if age >= Duration::from_hours(1) {
         events::forget_all(world);
     }
     world.store.compact();
@@ -223,34 +223,31 @@ fn brokers(replicas: u32) -> Vec<(&'static ResourceRef, Value)> {
     ]
 }
 
+/// What Chaos Mesh's own objects are labelled with.
+fn labels(component: &str) -> Value {
+    json!({
+        "app.kubernetes.io/component": component, "app.kubernetes.io/instance": "chaos-mesh",
+        "app.kubernetes.io/name": "chaos-mesh", "app.kubernetes.io/part-of": "chaos-mesh",
+    })
+}
+
+fn component(kind: &str, name: &str, component: &str) -> Value {
+    let image = format!("chaos-mesh/{name}:v2.8.3");
+    json!({
+        "kind": kind, "apiVersion": "apps/v1",
+        "metadata": {"name": name, "namespace": "chaos-mesh", "labels": labels(component)},
+        "spec": {
+            "selector": {"matchLabels": labels(component)},
+            "template": {
+                "metadata": {"labels": labels(component)},
+                "spec": {"containers": [{"name": component, "image": image, "imagePullPolicy": "IfNotPresent"}]},
+            },
+        },
+    })
+}
+
 /// Chaos Mesh itself: controller, daemons, DNS server, their services and webhooks.
 fn components() -> Vec<(&'static ResourceRef, Value)> {
-    let labels = |component: &str| {
-        json!({
-            "app.kubernetes.io/component": component, "app.kubernetes.io/instance": "chaos-mesh",
-            "app.kubernetes.io/name": "chaos-mesh", "app.kubernetes.io/part-of": "chaos-mesh",
-        })
-    };
-    let workload = |kind: &str, name: &str, component: &str, spec: Value| {
-        let mut object = json!({
-            "kind": kind, "apiVersion": "apps/v1",
-            "metadata": {"name": name, "namespace": "chaos-mesh", "labels": labels(component)},
-            "spec": {
-                "selector": {"matchLabels": labels(component)},
-                "template": {
-                    "metadata": {"labels": labels(component)},
-                    "spec": {"containers": [{
-                        "name": component, "image": format!("chaos-mesh/{name}:v2.8.3"),
-                        "imagePullPolicy": "IfNotPresent",
-                    }]},
-                },
-            },
-        });
-        for (key, value) in spec.as_object().into_iter().flatten() {
-            object["spec"][key] = value.clone();
-        }
-        object
-    };
     let service = |name: &str, component: &str, ports: Value| {
         json!({
             "kind": "Service", "apiVersion": "v1",
@@ -258,75 +255,48 @@ fn components() -> Vec<(&'static ResourceRef, Value)> {
             "spec": {"selector": labels(component), "ports": ports},
         })
     };
-    let mut all = vec![
+    let webhooks = |kind: &str, name: &str| {
+        json!({
+            "kind": kind, "apiVersion": "admissionregistration.k8s.io/v1",
+            "metadata": {"name": name, "labels": labels("admission-webhook")}, "webhooks": [],
+        })
+    };
+    let role = json!({
+        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {
+            "name": "chaos-mesh-chaos-controller-manager-target-namespace", "labels": labels("controller-manager"),
+        },
+        "rules": [{"apiGroups": ["chaos-mesh.org"], "resources": ["*"], "verbs": ["*"]}],
+    });
+    let webhook =
+        json!([{"name": "webhook", "port": 443, "targetPort": 10250}, {"name": "http", "port": 10080}]);
+    let daemon = json!([{"name": "grpc", "port": 31767}]);
+    vec![
         (
             &DEPLOYMENTS,
-            workload(
-                "Deployment",
-                "chaos-controller-manager",
-                "controller-manager",
-                json!({"replicas": 1}),
-            ),
+            component("Deployment", "chaos-controller-manager", "controller-manager"),
         ),
         (
             &DEPLOYMENTS,
-            workload(
-                "Deployment",
-                "chaos-dns-server",
-                "chaos-dns-server",
-                json!({"replicas": 1}),
-            ),
+            component("Deployment", "chaos-dns-server", "chaos-dns-server"),
         ),
         (
             &DAEMONSETS,
-            workload("DaemonSet", "chaos-daemon", "chaos-daemon", json!({})),
+            component("DaemonSet", "chaos-daemon", "chaos-daemon"),
         ),
         (
             &SERVICES,
-            service(
-                "chaos-mesh-controller-manager",
-                "controller-manager",
-                json!([
-                    {"name": "webhook", "port": 443, "targetPort": 10250}, {"name": "http", "port": 10080},
-                ]),
-            ),
+            service("chaos-mesh-controller-manager", "controller-manager", webhook),
         ),
-        (
-            &SERVICES,
-            service(
-                "chaos-daemon",
-                "chaos-daemon",
-                json!([{"name": "grpc", "port": 31767}]),
-            ),
-        ),
-        (
-            &CLUSTERROLES,
-            json!({
-                "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
-                "metadata": {"name": "chaos-mesh-chaos-controller-manager-target-namespace", "labels": labels("controller-manager")},
-                "rules": [{"apiGroups": ["chaos-mesh.org"], "resources": ["*"], "verbs": ["*"]}],
-            }),
-        ),
-    ];
-    for (at, kind, name) in [
+        (&SERVICES, service("chaos-daemon", "chaos-daemon", daemon)),
+        (&CLUSTERROLES, role),
         (
             &MUTATING_WEBHOOKS,
-            "MutatingWebhookConfiguration",
-            "chaos-mesh-mutation",
+            webhooks("MutatingWebhookConfiguration", "chaos-mesh-mutation"),
         ),
         (
             &VALIDATING_WEBHOOKS,
-            "ValidatingWebhookConfiguration",
-            "chaos-mesh-validation",
+            webhooks("ValidatingWebhookConfiguration", "chaos-mesh-validation"),
         ),
-    ] {
-        all.push((
-            at,
-            json!({
-                "kind": kind, "apiVersion": "admissionregistration.k8s.io/v1",
-                "metadata": {"name": name, "labels": labels("admission-webhook")}, "webhooks": [],
-            }),
-        ));
-    }
-    all
+    ]
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::agenda::Due;
-use super::world::World;
+use super::state::World;
 
 /// What is broken on purpose.
 #[derive(Debug, Clone, Default)]

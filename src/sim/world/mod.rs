@@ -24,9 +24,9 @@ pub mod query;
 mod requests;
 pub mod resource;
 mod selector;
+mod state;
 pub mod status;
 mod store;
-mod world;
 
 pub use happening::{Effect, Fault, Happening, ObjectId, Target, What};
 pub use knobs::{Link, Pull, Running};
@@ -37,5 +37,5 @@ pub use query::{
 };
 pub use resource::{Resource, ResourceRef, Scope};
 pub use selector::{FieldSelector, LabelSelector};
+pub use state::{Profile, Setup, World};
 pub use status::{Expired, Status};
-pub use world::{Profile, Setup, World};

@@ -1,8 +1,9 @@
 //! Chaos Mesh: what its objects say against what is really injected.
 
+use std::path::Path;
 use std::time::Duration;
 
-use firedrill::sim::world::resource::{PODS, SCHEDULES, WORKFLOWS};
+use firedrill::sim::world::resource::PODS;
 use firedrill::sim::world::{
     DeleteQuery, FieldValidation, Link, LogQuery, Name, Removed, Running, What, World, WriteQuery,
 };
@@ -13,10 +14,10 @@ use super::support::{
     pod, read, remove, until, update, world,
 };
 
-const PAUSE: &str = "experiment.chaos-mesh.org/pause";
+pub const PAUSE: &str = "experiment.chaos-mesh.org/pause";
 const FORCE: &str = "chaos-mesh.chaos-mesh.org/cleanFinalizer";
 
-fn kill() -> Value {
+pub fn kill() -> Value {
     json!({"action": "pod-kill", "mode": "one", "gracePeriod": 0, "selector": brokers()})
 }
 
@@ -396,101 +397,6 @@ fn a_wildcard_inside_a_name_is_accepted_and_never_injected() {
 }
 
 #[test]
-fn a_schedule_spawns_keeps_history_and_takes_its_children_along() {
-    let mut world = world(12);
-    let spec = json!({
-        "schedule": "@every 1m", "type": "PodChaos", "historyLimit": 2, "concurrencyPolicy": "Forbid", "podChaos": kill(),
-    });
-    create(&mut world, &chaos("Schedule", "again", spec)).unwrap();
-    pass(&mut world, 55_000);
-    let children = |world: &World| world.list(&kind("PodChaos"), &everything()).unwrap().items;
-    assert!(children(&world).is_empty(), "it first fires after its interval");
-    pass(&mut world, 10_000);
-    let child = children(&world).pop().expect("a child");
-    assert_eq!(child["metadata"]["labels"]["managed-by"], "again");
-    assert_eq!(child["metadata"]["ownerReferences"][0]["kind"], "Schedule");
-    pass(&mut world, 300_000);
-    assert_eq!(children(&world).len(), 2, "so much history");
-    annotate(&mut world, "Schedule", "again", (PAUSE, "true"));
-    let killed = |world: &World| {
-        world
-            .happenings()
-            .iter()
-            .filter(|one| matches!(one.what, What::PodGone(_)))
-            .count()
-    };
-    let before = killed(&world);
-    assert!(before >= 5);
-    pass(&mut world, 200_000);
-    assert_eq!(killed(&world), before, "paused");
-    annotate(&mut world, "Schedule", "again", (PAUSE, "false"));
-    pass(&mut world, 2000);
-    assert_eq!(
-        killed(&world),
-        before + 1,
-        "a resumed schedule fires the missed run at once"
-    );
-    world
-        .delete(
-            &SCHEDULES,
-            &Name::new("default", "again"),
-            &DeleteQuery::default(),
-        )
-        .unwrap();
-    assert!(until(&mut world, 5, |world| children(world).is_empty()));
-}
-
-#[test]
-fn a_workflow_makes_its_chaos_again_until_it_is_aborted() {
-    let mut world = world(13);
-    let spec = json!({"entry": "slow", "templates": [
-        {"name": "slow", "templateType": "NetworkChaos", "deadline": "5m", "networkChaos": delay("4m")},
-    ]});
-    create(&mut world, &chaos("Workflow", "flow", spec)).unwrap();
-    let children = |world: &World| {
-        let all = world.list(&kind("NetworkChaos"), &everything()).unwrap().items;
-        all.into_iter()
-            .filter(|one| one["metadata"]["deletionTimestamp"].is_null())
-            .collect::<Vec<_>>()
-    };
-    assert!(until(&mut world, 5, |world| !world.effects().is_empty()));
-    let first = children(&world).pop().expect("a child");
-    remove(
-        &mut world,
-        "NetworkChaos",
-        first["metadata"]["name"].as_str().unwrap(),
-    )
-    .unwrap();
-    assert!(
-        until(&mut world, 5, |world| {
-            children(world)
-                .iter()
-                .any(|one| one["metadata"]["uid"] != first["metadata"]["uid"])
-        }),
-        "a child that is deleted comes back"
-    );
-    annotate(
-        &mut world,
-        "Workflow",
-        "flow",
-        ("workflow.chaos-mesh.org/abort", "true"),
-    );
-    assert!(until(&mut world, 5, |world| children(world).is_empty()
-        && world.effects().is_empty()));
-    pass(&mut world, 10_000);
-    assert!(children(&world).is_empty(), "no respawn after the abort");
-    world
-        .delete(&WORKFLOWS, &Name::new("default", "flow"), &DeleteQuery::default())
-        .unwrap();
-    let nodes = kind("WorkflowNode");
-    assert!(until(&mut world, 5, |world| world
-        .list(&nodes, &everything())
-        .unwrap()
-        .items
-        .is_empty()));
-}
-
-#[test]
 fn with_the_webhook_gone_only_deletes_work() {
     let mut world = world(14);
     create(&mut world, &chaos("NetworkChaos", "a", delay("1m"))).unwrap();
@@ -544,4 +450,46 @@ fn the_plans_own_manifests_are_judged_as_measured() {
             .message
             .contains("missing stressors")
     );
+}
+
+#[test]
+fn the_mended_manifests_are_accepted_strictly_and_hurt_what_they_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/chaos-manifests");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 11);
+    for file in files {
+        let mut world = world(16);
+        let object: Value = serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let of = object["kind"].as_str().unwrap();
+        let query = WriteQuery {
+            field_validation: FieldValidation::Strict,
+            ..WriteQuery::default()
+        };
+        let written = world.create(&kind(of), "default", object.clone(), &query);
+        assert_eq!(
+            written.map(|written| written.warnings),
+            Ok(vec![]),
+            "{}",
+            file.display()
+        );
+        let minutes = if of == "Schedule" { 6 } else { 1 };
+        let hurts =
+            |world: &World| happened(world, |what| matches!(what, What::FaultApplied { .. })).is_some();
+        assert!(until(&mut world, minutes * 60, hurts), "{}", file.display());
+        let applied = happened(&world, |what| matches!(what, What::FaultApplied { .. })).unwrap();
+        assert_eq!(
+            applied.elapsed() < Duration::from_secs(1),
+            of != "Schedule",
+            "{}",
+            file.display()
+        );
+        let name = object["metadata"]["name"].as_str().unwrap();
+        remove(&mut world, of, name).unwrap();
+        assert!(until(&mut world, 10, |world| read(world, of, name).is_none()
+            && world.effects().is_empty()));
+    }
 }

@@ -36,6 +36,7 @@ pub fn pod(world: &World, ordinal: u32) -> Value {
     .clone()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "callers build the spec in place")]
 pub fn chaos(kind: &str, name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": "chaos-mesh.org/v1alpha1", "kind": kind,

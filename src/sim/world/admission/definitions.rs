@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::schema;
 use crate::sim::world::resource::{CHAOS_GROUP, CRDS, Resource, StatusDoor};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 /// How deep the schema is shown. Schedules and Workflows embed every other kind; all of it would be megabytes.
 const DEPTH: usize = 3;

@@ -116,7 +116,9 @@ pub fn fill(node: &'static Value, value: &mut Value, zeros: Zeros) {
         }
         Value::Array(list) => {
             if let Some(items) = node.get("l") {
-                list.iter_mut().for_each(|item| fill(items, item, zeros));
+                for item in list {
+                    fill(items, item, zeros);
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -8,8 +8,8 @@ use crate::sim::world::knobs::Running;
 use crate::sim::world::object;
 use crate::sim::world::query::FieldValidation;
 use crate::sim::world::resource::Resource;
+use crate::sim::world::state::World;
 use crate::sim::world::status::{Cause, Status};
-use crate::sim::world::world::World;
 
 /// Kinds that no webhook looks at.
 const UNWATCHED: [&str; 6] = [

@@ -10,12 +10,12 @@ use super::kinds::{self, Grain};
 use super::record::{self, Phase};
 use super::units::{parse_bytes, parse_duration, parse_nanos, parse_quantity};
 use crate::sim::world::agenda::Due;
-use crate::sim::world::controller::{Ending, kill, recheck, target_of};
+use crate::sim::world::controller::{ContainerRun, Ending, kill, recheck, target_of};
 use crate::sim::world::happening::{Direction, Effect, Fault, Netem, ObjectId, Peers, Target, What};
 use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name};
-use crate::sim::world::resource::{PODS, chaos_resource};
-use crate::sim::world::world::World;
+use crate::sim::world::resource::PODS;
+use crate::sim::world::state::World;
 
 /// What a broker uses before anything stresses it.
 const OWN_MEMORY: u64 = 150 << 20;
@@ -39,16 +39,13 @@ fn find(world: &World, id: &str) -> Option<Spot> {
     })
 }
 
-fn id_of(world: &World, object: &Value) -> ObjectId {
-    let kind = object::text_at(object, "kind");
-    chaos_resource(&kind)
-        .map(|at| world.object_id(&at, object))
-        .unwrap_or_else(|| ObjectId {
-            kind,
-            namespace: object::namespace(object).to_owned(),
-            name: object::name(object).to_owned(),
-            uid: object::uid(object).to_owned(),
-        })
+fn id_of(object: &Value) -> ObjectId {
+    ObjectId {
+        kind: object::text_at(object, "kind"),
+        namespace: object::namespace(object).to_owned(),
+        name: object::name(object).to_owned(),
+        uid: object::uid(object).to_owned(),
+    }
 }
 
 /// The daemon of the pod's node must answer.
@@ -84,7 +81,7 @@ pub fn apply(
             id.split('/').nth(1).unwrap_or_default()
         ));
     };
-    let by = id_of(world, object);
+    let by = id_of(object);
     let on = Target {
         container: spot.container.clone(),
         ..target_of(&spot.pod)
@@ -96,7 +93,7 @@ pub fn apply(
     if !world
         .pods
         .get(&on.pod_uid)
-        .is_some_and(|run| run.containers.iter().any(|one| one.is_running()))
+        .is_some_and(|run| run.containers.iter().any(ContainerRun::is_running))
     {
         return Err("container is not running".to_owned());
     }
@@ -215,7 +212,7 @@ pub fn recover(world: &mut World, object: &Arc<Value>, id: &str, phase: Phase) -
             container: spot.container,
             ..target_of(&spot.pod)
         };
-        let by = id_of(world, object);
+        let by = id_of(object);
         world.note(What::RecoverFailed {
             by,
             on,

@@ -9,7 +9,7 @@ use crate::sim::world::happening::{Effect, Fault};
 use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::{PODHTTPCHAOS, PODIOCHAOS, PODNETWORKCHAOS, PODS, ResourceRef};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 const FAMILIES: [(&ResourceRef, &str); 3] = [
     (&PODNETWORKCHAOS, "PodNetworkChaos"),

@@ -15,7 +15,7 @@ use crate::sim::world::controller::events::Report;
 use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::ResourceRef;
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 use crate::units::{Mark, Stamp};
 
 /// The first wait before a failed operation is tried again; it grows.

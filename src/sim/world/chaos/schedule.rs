@@ -14,7 +14,7 @@ use crate::sim::world::controller::events::Report;
 use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name};
 use crate::sim::world::resource::{ResourceRef, SCHEDULES, chaos_resource};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 use crate::units::Mark;
 
 /// More runs missed than this, and the controller refuses to catch up.

@@ -9,7 +9,7 @@ use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::{NODES, PODS};
 use crate::sim::world::selector::{FieldSelector, LabelSelector};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 /// A record to be: id and the key of its selector.
 #[derive(Debug, Clone, PartialEq, Eq)]

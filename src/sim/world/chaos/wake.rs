@@ -8,8 +8,8 @@ use crate::sim::world::happening::What;
 use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::{SCHEDULES, WORKFLOWNODES, WORKFLOWS};
+use crate::sim::world::state::World;
 use crate::sim::world::store::Change;
-use crate::sim::world::world::World;
 
 pub fn changed(world: &mut World, change: &Change) {
     let kind = object::text_at(&change.last, "kind");

@@ -12,7 +12,7 @@ use crate::sim::world::controller::events::Report;
 use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name};
 use crate::sim::world::resource::{WORKFLOWNODES, WORKFLOWS, chaos_resource};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 use crate::units::Mark;
 
 const WORKFLOW_LABEL: &str = "chaos-mesh.org/workflow";
@@ -39,32 +39,16 @@ pub fn reconcile_workflow(world: &mut World, name: &Name) {
         .iter()
         .find(|node| label(node, PARENT_LABEL) == name.name)
         .cloned();
-    match &entry {
-        None if !is_aborted(&workflow) => {
-            let template = object::text_at(&workflow, "spec.entry");
-            match make_node(world, &workflow, &workflow, &template) {
-                Some(node) => {
-                    status.insert("entryNode".into(), json!(node));
-                    let message = format!("entry node created, entry node {node}");
-                    tell(
-                        world,
-                        &workflow,
-                        "workflow-entry-reconciler",
-                        Report::normal("EntryCreated", &message),
-                    );
-                }
-                None => {
-                    let message = format!("failed to spawn new entry node of workflow, entry: {template}");
-                    tell(
-                        world,
-                        &workflow,
-                        "workflow-entry-reconciler",
-                        Report::warning("InvalidEntry", &message),
-                    );
-                }
-            }
-        }
-        _ => {}
+    if entry.is_none() && !is_aborted(&workflow) {
+        let template = object::text_at(&workflow, "spec.entry");
+        let report = if let Some(node) = make_node(world, &workflow, &workflow, &template) {
+            status.insert("entryNode".into(), json!(node));
+            Report::normal("EntryCreated", &format!("entry node created, entry node {node}"))
+        } else {
+            let message = format!("failed to spawn new entry node of workflow, entry: {template}");
+            Report::warning("InvalidEntry", &message)
+        };
+        tell(world, &workflow, "workflow-entry-reconciler", report);
     }
     let done = entry.as_deref().is_some_and(is_done);
     let condition = |kind: &str, holds: bool| json!({"type": kind, "status": if holds { "True" } else { "False" }, "reason": "", "startTime": now});
@@ -145,7 +129,7 @@ fn make_node(world: &mut World, workflow: &Value, parent: &Value, template: &str
     }
     if let Some(deadline) = parse_duration(&object::text_at(found, "deadline")) {
         let ends = world.wall_at(world.now.after(deadline));
-        spec["deadline"] = json!(crate::sim::world::world::seconds(ends));
+        spec["deadline"] = json!(crate::sim::world::state::seconds(ends));
     }
     let node = json!({
         "kind": "WorkflowNode", "apiVersion": "chaos-mesh.org/v1alpha1",

@@ -10,12 +10,12 @@ use crate::sim::world::agenda::Due;
 use crate::sim::world::happening::{Effect, Fault, Peers};
 use crate::sim::world::object;
 use crate::sim::world::resource::PODS;
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 /// The container whose lines tell of faults.
 const BROKER: &str = "emqx-go";
 /// How often a broker that hurts says so.
-const HURTING: Duration = Duration::from_millis(1000);
+const HURTING: Duration = Duration::from_secs(1);
 
 impl World {
     /// Writes one line as a container.

@@ -10,7 +10,7 @@ use crate::sim::world::agenda::Due;
 use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name, Propagation};
 use crate::sim::world::resource::{EVENTS, ResourceRef};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 type Found = (ResourceRef, Name, Arc<Value>);
 

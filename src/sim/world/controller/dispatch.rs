@@ -14,8 +14,8 @@ use crate::sim::world::resource::{
     CHAOS_GROUP, DAEMONSETS, DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, REPLICASETS, ResourceRef,
     SERVICES, STATEFULSETS,
 };
+use crate::sim::world::state::World;
 use crate::sim::world::store::Change;
-use crate::sim::world::world::World;
 
 /// Looks at a change and asks for the work that follows from it. Objects are not changed here: a controller
 /// sees a change a moment later, as behind a real watch.
@@ -138,7 +138,7 @@ pub fn run(world: &mut World, due: Due) {
         Due::Heartbeat(uid) => broker::speak(world, &uid),
         Due::ForgetEvents => {
             events::forget(world);
-            world.soon(Duration::from_secs(600), Due::ForgetEvents);
+            world.soon(Duration::from_mins(10), Due::ForgetEvents);
         }
     }
 }

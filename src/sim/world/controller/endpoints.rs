@@ -10,7 +10,7 @@ use crate::sim::world::query::Name;
 use crate::sim::world::requests::remove::is_ready;
 use crate::sim::world::resource::{ENDPOINTS, ENDPOINTSLICES, PODS, SERVICES};
 use crate::sim::world::selector::LabelSelector;
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 /// The services of a pod's namespace that select it.
 pub fn services_of(world: &World, pod: &Value) -> Vec<Name> {

@@ -8,9 +8,9 @@ use crate::sim::world::names::fingerprint;
 use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::EVENTS;
-use crate::sim::world::world::{World, seconds};
+use crate::sim::world::state::{World, seconds};
 
-const KEPT: Duration = Duration::from_secs(3600);
+const KEPT: Duration = Duration::from_hours(1);
 
 /// One thing to tell.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl Report {
     }
 
     /// Told by the kubelet of `node`.
-    pub fn from_node(mut self, node: &str) -> Self {
+    pub fn on_node(mut self, node: &str) -> Self {
         self.host = Some(node.to_owned());
         self
     }

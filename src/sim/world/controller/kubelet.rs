@@ -16,7 +16,7 @@ use crate::sim::world::knobs::Pull;
 use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::PODS;
-use crate::sim::world::world::{World, seconds};
+use crate::sim::world::state::{World, seconds};
 use crate::units::Mark;
 
 /// How a process ended.
@@ -47,9 +47,9 @@ impl Ending {
 }
 
 const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
-const BACK_OFF_MOST: Duration = Duration::from_secs(300);
+const BACK_OFF_MOST: Duration = Duration::from_mins(5);
 /// A process that lived so long has recovered: its next crash restarts at once.
-const BACK_OFF_FORGET: Duration = Duration::from_secs(600);
+const BACK_OFF_FORGET: Duration = Duration::from_mins(10);
 
 pub fn target_of(pod: &Value) -> Target {
     Target {
@@ -97,10 +97,16 @@ pub fn adopt(world: &mut World, pod: &Arc<Value>) {
 pub fn bury(world: &mut World, pod: &Value) {
     let target = target_of(pod);
     let uid = target.pod_uid.clone();
-    if let Some(run) = world.pods.remove(&uid)
-        && run.ready
-    {
-        world.note(What::PodNotReady(target.clone()));
+    if let Some(run) = world.pods.remove(&uid) {
+        if run.ready {
+            world.note(What::PodNotReady(target.clone()));
+        }
+        // Taken away without grace: its kubelet finds the processes without a pod.
+        let node = run.node.unwrap_or_default();
+        for container in run.containers.iter().filter(|one| one.is_running()) {
+            let message = format!("Stopping container {}", container.name);
+            world.report(pod, &Report::normal("Killing", &message).on_node(&node));
+        }
     }
     world.effects.retain(|effect| effect.on.pod_uid != uid);
     world.note(What::PodGone(target));
@@ -212,7 +218,7 @@ fn move_on(world: &mut World, pod: &Arc<Value>, run: &mut PodRun, at: usize) {
         State::Running { ready_at, .. } if !run.containers[at].ready && ready_at <= now => {
             if is_failed(world, &run.target.pod_uid) {
                 let report = Report::warning("Unhealthy", "Readiness probe failed: connection refused");
-                world.report(pod, &report.from_node(&object::text_at(pod, "spec.nodeName")));
+                world.report(pod, &report.on_node(&object::text_at(pod, "spec.nodeName")));
                 let again = now.after(Duration::from_secs(10));
                 if let State::Running { ready_at, .. } = &mut run.containers[at].state {
                     *ready_at = again;
@@ -238,7 +244,7 @@ fn move_on(world: &mut World, pod: &Arc<Value>, run: &mut PodRun, at: usize) {
                     run.containers[at].name, run.target.pod, run.target.namespace, run.target.pod_uid
                 );
                 let report = Report::warning("BackOff", &message);
-                world.report(pod, &report.from_node(&object::text_at(pod, "spec.nodeName")));
+                world.report(pod, &report.on_node(&object::text_at(pod, "spec.nodeName")));
             }
         }
         State::BackOff { until, .. } if until <= now => start(world, pod, run, at),
@@ -264,7 +270,7 @@ fn pull(world: &mut World, pod: &Value, container: &mut ContainerRun) -> State {
                 "Failed to pull image \"{}\": rpc error: code = NotFound",
                 container.image
             );
-            world.report(pod, &Report::warning("Failed", &message).from_node(&node));
+            world.report(pod, &Report::warning("Failed", &message).on_node(&node));
             return State::NoImage {
                 tries: 1,
                 until: world.now.after(BACK_OFF_FIRST),
@@ -272,7 +278,7 @@ fn pull(world: &mut World, pod: &Value, container: &mut ContainerRun) -> State {
         }
     };
     let message = format!("Pulling image \"{}\"", container.image);
-    world.report(pod, &Report::normal("Pulling", &message).from_node(&node));
+    world.report(pod, &Report::normal("Pulling", &message).on_node(&node));
     let starts = world
         .dice
         .millis(world.setup.profile.start.0, world.setup.profile.start.1);
@@ -317,12 +323,12 @@ fn start(world: &mut World, pod: &Arc<Value>, run: &mut PodRun, at: usize) {
     world.note(What::ContainerStarted(target));
     if !again {
         let message = format!("Successfully pulled image \"{image}\"");
-        world.report(pod, &Report::normal("Pulled", &message).from_node(&node));
+        world.report(pod, &Report::normal("Pulled", &message).on_node(&node));
     }
     let message = format!("Created container {name}");
-    world.report(pod, &Report::normal("Created", &message).from_node(&node));
+    world.report(pod, &Report::normal("Created", &message).on_node(&node));
     let message = format!("Started container {name}");
-    world.report(pod, &Report::normal("Started", &message).from_node(&node));
+    world.report(pod, &Report::normal("Started", &message).on_node(&node));
     broker::started(world, pod, &name);
     chaos::strain(world, &run.target.pod_uid, &name);
 }
@@ -360,7 +366,7 @@ fn stop(world: &mut World, pod: &Arc<Value>, run: &mut PodRun) {
         let node = object::text_at(pod, "spec.nodeName");
         for container in run.containers.iter().filter(|one| one.is_running()) {
             let message = format!("Stopping container {}", container.name);
-            world.report(pod, &Report::normal("Killing", &message).from_node(&node));
+            world.report(pod, &Report::normal("Killing", &message).on_node(&node));
         }
         broker::stopping(world, pod);
     }

@@ -6,7 +6,7 @@ use crate::sim::world::agenda::Due;
 use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name};
 use crate::sim::world::resource::{NAMESPACES, ResourceRef};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 pub fn empty(world: &mut World, name: &str) {
     let at = Name::cluster(name);

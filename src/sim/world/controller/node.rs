@@ -12,10 +12,10 @@ use crate::sim::world::happening::What;
 use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name};
 use crate::sim::world::resource::{NODES, PODS};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
 /// Pods tolerate an unreachable node for so long.
-const TOLERATED: Duration = Duration::from_secs(300);
+const TOLERATED: Duration = Duration::from_mins(5);
 
 pub fn look(world: &mut World, name: &str) {
     let at = Name::cluster(name);
@@ -33,7 +33,9 @@ pub fn look(world: &mut World, name: &str) {
     match (silent, was_ready) {
         (true, true) => {
             turn(world, &node, "Unknown");
-            pods.iter().for_each(|pod| lose_readiness(world, pod));
+            for pod in &pods {
+                lose_readiness(world, pod);
+            }
             world.soon(TOLERATED, Due::Node(name.to_owned()));
         }
         (true, false) => {
@@ -78,6 +80,7 @@ fn turn(world: &mut World, node: &Value, status: &str) {
         .and_then(Value::as_array_mut)
         .into_iter()
         .flatten()
+        .filter(|one| one.is_object())
     {
         if object::text_at(condition, "type") == "Ready" || !up {
             condition["status"] = json!(status);
@@ -100,10 +103,11 @@ fn turn(world: &mut World, node: &Value, status: &str) {
             spec.remove("taints");
         }
     } else {
-        changed["spec"]["taints"] = json!([
+        let taints = json!([
             {"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule", "timeAdded": now},
             {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "timeAdded": now},
         ]);
+        object::child_mut(&mut changed, "spec").insert("taints".into(), taints);
     }
     world.write(&NODES, changed);
     let name = object::name(node);
@@ -124,6 +128,7 @@ fn lose_readiness(world: &mut World, pod: &Value) {
         .and_then(Value::as_array_mut)
         .into_iter()
         .flatten()
+        .filter(|one| one.is_object())
     {
         if object::text_at(condition, "type") == "Ready" {
             condition["status"] = json!("False");

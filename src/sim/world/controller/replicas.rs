@@ -11,7 +11,10 @@ use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name};
 use crate::sim::world::requests::remove::is_ready;
 use crate::sim::world::resource::{DAEMONSETS, DEPLOYMENTS, NODES, PODS, REPLICASETS, ResourceRef};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
+
+/// Pods created in one pass at most: what is made wakes the next.
+const BURST: usize = 20;
 
 pub fn reconcile(world: &mut World, at: &ResourceRef, name: &Name) {
     let Some(owner) = world.store.get(at, name).cloned() else {
@@ -98,7 +101,7 @@ fn replica_set(world: &mut World, owner: &Arc<Value>) {
             .collect()
     };
     let pods = active(world);
-    for _ in pods.len() as u64..wanted {
+    for _ in (pods.len() as u64..wanted).take(BURST) {
         create(world, "ReplicaSet", owner, None);
     }
     for pod in pods.iter().skip(usize::try_from(wanted).unwrap_or(usize::MAX)) {

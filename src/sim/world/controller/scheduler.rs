@@ -11,7 +11,7 @@ use crate::sim::world::happening::What;
 use crate::sim::world::object;
 use crate::sim::world::query::Name;
 use crate::sim::world::resource::{NODES, PODS};
-use crate::sim::world::world::{World, seconds};
+use crate::sim::world::state::{World, seconds};
 
 /// Pods that have no node yet.
 pub fn waiting(world: &World) -> Vec<Name> {

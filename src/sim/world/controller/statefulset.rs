@@ -12,8 +12,10 @@ use crate::sim::world::object;
 use crate::sim::world::query::{DeleteQuery, Name};
 use crate::sim::world::requests::remove::is_ready;
 use crate::sim::world::resource::{PODS, STATEFULSETS};
-use crate::sim::world::world::World;
+use crate::sim::world::state::World;
 
+/// Pods created in one pass at most: what is made wakes the next.
+const BURST: u32 = 20;
 const REVISION: &str = "controller-revision-hash";
 
 /// The name of a template's revision.
@@ -78,9 +80,14 @@ fn is_healthy(pod: &Value) -> bool {
 /// At most what the policy allows in one pass.
 fn act(world: &mut World, view: &View) {
     let in_order = object::text_at(&view.set, "spec.podManagementPolicy") != "Parallel";
+    let mut created = 0;
     for ordinal in 0..view.replicas {
         match view.pods.get(&ordinal) {
-            None => create(world, view, ordinal),
+            None if created == BURST => return,
+            None => {
+                created += 1;
+                create(world, view, ordinal);
+            }
             Some(pod) if object::text_at(pod, "status.phase") == "Failed" && !object::is_terminating(pod) => {
                 delete(world, pod);
             }
@@ -112,7 +119,11 @@ fn roll(world: &mut World, view: &View) {
         .pointer("/spec/updateStrategy/rollingUpdate/partition")
         .and_then(Value::as_u64)
         .unwrap_or(0);
-    for (_, pod) in view.pods.range(partition.min(view.replicas)..view.replicas).rev() {
+    for ordinal in (partition.min(view.replicas)..view.replicas).rev() {
+        // One that is missing is on its way back: the next waits for it.
+        let Some(pod) = view.pods.get(&ordinal) else {
+            return;
+        };
         let revision = object::labels(pod)
             .map(|labels| object_label(labels, REVISION))
             .unwrap_or_default();

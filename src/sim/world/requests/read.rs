@@ -8,9 +8,9 @@ use super::events_view::{shown_as, stored_as};
 use crate::sim::world::logs::{End, LogQuery, LogView, Which};
 use crate::sim::world::query::{Exact, ListQuery, Listed, Name, WatchEvent};
 use crate::sim::world::resource::{PODS, ResourceRef};
+use crate::sim::world::state::World;
 use crate::sim::world::status::{Expired, Status};
 use crate::sim::world::store;
-use crate::sim::world::world::World;
 
 impl World {
     pub fn get(&self, at: &ResourceRef, name: &Name) -> Result<Arc<Value>, Status> {
@@ -24,7 +24,7 @@ impl World {
     /// page and the last name given; objects are as they are now.
     pub fn list(&self, at: &ResourceRef, query: &ListQuery) -> Result<Listed, Status> {
         let token = query.continue_token.as_deref().filter(|token| !token.is_empty());
-        let token = token.map(|token| Token::parse(token)).transpose()?;
+        let token = token.map(Token::parse).transpose()?;
         let version = token.as_ref().map_or(self.store.version(), |token| token.version);
         if version < self.store.oldest() && token.is_some() {
             return Err(Status::plain(

@@ -14,8 +14,8 @@ use crate::sim::world::query::{
 };
 use crate::sim::world::resource::{NAMESPACES, PODDISRUPTIONBUDGETS, PODS, ResourceRef};
 use crate::sim::world::selector::LabelSelector;
+use crate::sim::world::state::{World, seconds};
 use crate::sim::world::status::Status;
-use crate::sim::world::world::{World, seconds};
 
 impl World {
     pub fn delete(&mut self, at: &ResourceRef, name: &Name, query: &DeleteQuery) -> Result<Removed, Status> {
@@ -23,7 +23,7 @@ impl World {
         let present = self.store.get(stored, name).cloned();
         let present = present.ok_or_else(|| Status::not_found(at, &name.name))?;
         check_preconditions(at, &present, query)?;
-        let grace = self.grace(at, &present, query);
+        let grace = grace(at, &present, query);
         let finalizers = finalizers_for(&present, query.propagation);
         let held = grace > 0 || !finalizers.is_empty() || *at == NAMESPACES;
         if query.dry_run == DryRun::All {
@@ -115,24 +115,6 @@ impl World {
         healthy > needed
     }
 
-    /// Seconds of grace: asked for, or the pod's own. A pod that runs nowhere needs none.
-    fn grace(&self, at: &ResourceRef, present: &Value, query: &DeleteQuery) -> u64 {
-        if *at != PODS || object::text_at(present, "spec.nodeName").is_empty() {
-            return 0;
-        }
-        let phase = object::text_at(present, "status.phase");
-        if phase == "Succeeded" || phase == "Failed" {
-            return 0;
-        }
-        let own = present
-            .pointer("/spec/terminationGracePeriodSeconds")
-            .and_then(Value::as_u64)
-            .unwrap_or(30);
-        let asked = query.grace.map_or(own, |grace| grace.as_secs());
-        let standing = object::meta(present, "deletionGracePeriodSeconds").and_then(Value::as_u64);
-        standing.map_or(asked, |standing| standing.min(asked))
-    }
-
     /// Sets the deletion time and what holds the object.
     fn mark(
         &mut self,
@@ -177,6 +159,24 @@ impl World {
         }
         self.put(at, object)
     }
+}
+
+/// Seconds of grace: asked for, or the pod's own. A pod that runs nowhere needs none.
+fn grace(at: &ResourceRef, present: &Value, query: &DeleteQuery) -> u64 {
+    if *at != PODS || object::text_at(present, "spec.nodeName").is_empty() {
+        return 0;
+    }
+    let phase = object::text_at(present, "status.phase");
+    if phase == "Succeeded" || phase == "Failed" {
+        return 0;
+    }
+    let own = present
+        .pointer("/spec/terminationGracePeriodSeconds")
+        .and_then(Value::as_u64)
+        .unwrap_or(30);
+    let asked = query.grace.map_or(own, |grace| grace.as_secs());
+    let standing = object::meta(present, "deletionGracePeriodSeconds").and_then(Value::as_u64);
+    standing.map_or(asked, |standing| standing.min(asked))
 }
 
 fn finalizers_for(present: &Value, propagation: Propagation) -> Vec<String> {

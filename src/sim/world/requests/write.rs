@@ -9,8 +9,8 @@ use crate::sim::world::admission;
 use crate::sim::world::object;
 use crate::sim::world::query::{DryRun, Name, WriteQuery, Written};
 use crate::sim::world::resource::{NAMESPACES, Resource, ResourceRef, StatusDoor};
+use crate::sim::world::state::World;
 use crate::sim::world::status::{Cause, Status};
-use crate::sim::world::world::World;
 
 /// Resources that count their generations.
 const GENERATIONS: [&str; 12] = [

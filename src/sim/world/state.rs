@@ -43,7 +43,7 @@ impl Default for Setup {
             seed: 1,
             salt: 0,
             start: Stamp(jiff::Timestamp::UNIX_EPOCH),
-            age: Duration::from_secs(2 * 3600),
+            age: Duration::from_hours(2),
             replicas: 3,
             nodes: 3,
             namespaces: Vec::new(),
