@@ -1,1 +1,11 @@
-//!
+//! The engine: a pure, synchronous core that turns an input into facts. Never async, never a clock, never IO.
+
+mod fact;
+mod input;
+mod order;
+mod plan;
+
+pub use fact::{Effect, Entry, Fact, Kept, Objective, StepOutcome, Ticked, Unattended, Why};
+pub use input::{Injected, Input};
+pub use order::{Order, Tag};
+pub use plan::{Judged, Plan, PlannedPod, Refusal};

@@ -1,0 +1,56 @@
+//! What can happen to a run, as data.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Order, Plan, Refusal};
+use crate::evidence::{Reading, Verdict};
+use crate::fault::{Gone, Undo};
+use crate::units::{CheckId, DebtId, ErrorChain, FaultId, Mark};
+
+/// How an injection went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "snake_case", tag = "injected")]
+pub enum Injected {
+    /// The cluster says that it is injected.
+    Yes {
+        /// Arrival here of the watch event that says so.
+        at: Mark,
+        /// The server's own stamp of it, in whole seconds.
+        server_stamp: Option<String>,
+        /// Which pods or containers, as the records name them.
+        targets: Vec<String>,
+        /// The undo with what is known now (the uid).
+        undo: Undo,
+    },
+    /// It failed or nothing is known of it; it is still owed.
+    No { error: ErrorChain },
+}
+
+/// What can happen to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The run begins.
+    Start,
+    Operator(Order),
+    /// A check's verdict changed, or it was seen for the first time. `at` of the reading is when the new
+    /// verdict was first seen, hysteresis already counted out.
+    Seen { check: CheckId, verdict: Verdict, reading: Reading },
+    /// The answer to an arming: the card, or why not.
+    Planned { fault: FaultId, outcome: Result<Box<Plan>, Refusal> },
+    /// The answer to an injection.
+    Injected { debt: DebtId, outcome: Injected },
+    /// What is seen of an undo; several may come for one.
+    Reverted { debt: DebtId, gone: Gone },
+    /// The kill switch was pulled; the one hand pays from now on, not the engine.
+    Killed { by: String },
+    /// What the kill switch saw of a debt of this run.
+    KillSaw { debt: DebtId, gone: Gone },
+    /// The kill switch is through: nothing unknown is left, or its time is over.
+    KillEnded { clear: bool },
+    /// The journal cannot be written.
+    JournalLost { error: ErrorChain },
+    /// No new fault may start; for as long as it is not resumed.
+    GateClosed { why: String },
+    /// A deadline may have passed.
+    Timeout,
+}
