@@ -27,7 +27,9 @@ fn boot_nanos() -> u64 {
 
 /// Identifies this boot of this machine; empty where the system does not say.
 fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// What a resumed run needs to go on with its clocks still true. Written into the journal at the start.
@@ -55,9 +57,13 @@ pub enum Resumed {
 
 #[derive(Debug)]
 enum Source {
-    Boot { origin: u64 },
+    Boot {
+        origin: u64,
+    },
     /// Follows tokio's clock, and so stands still or leaps with it in tests under paused time.
-    Tokio { origin: tokio::time::Instant },
+    Tokio {
+        origin: tokio::time::Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -74,21 +80,47 @@ impl Clock {
     /// A clock whose mark zero is now.
     pub fn start(speed: f64) -> Self {
         let origin = boot_nanos();
-        let base = ClockBase { boot_id: boot_id(), boot_nanos: origin, wall: wall(), speed };
-        Self(Arc::new(Inner { source: Source::Boot { origin }, base }))
+        let base = ClockBase {
+            boot_id: boot_id(),
+            boot_nanos: origin,
+            wall: wall(),
+            speed,
+        };
+        Self(Arc::new(Inner {
+            source: Source::Boot { origin },
+            base,
+        }))
     }
 
     /// A clock for tests under tokio's paused time. Mark zero is now; `wall` is what it claims to be.
     pub fn paused(wall: Stamp) -> Self {
-        let base = ClockBase { boot_id: String::new(), boot_nanos: 0, wall, speed: 1.0 };
-        Self(Arc::new(Inner { source: Source::Tokio { origin: tokio::time::Instant::now() }, base }))
+        let base = ClockBase {
+            boot_id: String::new(),
+            boot_nanos: 0,
+            wall,
+            speed: 1.0,
+        };
+        Self(Arc::new(Inner {
+            source: Source::Tokio {
+                origin: tokio::time::Instant::now(),
+            },
+            base,
+        }))
     }
 
     /// Takes a run's clock up again after a crash.
     pub fn resume(base: &ClockBase) -> (Self, Resumed) {
         if !base.boot_id.is_empty() && base.boot_id == boot_id() && boot_nanos() >= base.boot_nanos {
-            let source = Source::Boot { origin: base.boot_nanos };
-            return (Self(Arc::new(Inner { source, base: base.clone() })), Resumed::SameBoot);
+            let source = Source::Boot {
+                origin: base.boot_nanos,
+            };
+            return (
+                Self(Arc::new(Inner {
+                    source,
+                    base: base.clone(),
+                })),
+                Resumed::SameBoot,
+            );
         }
         let gone = wall().0.duration_since(base.wall.0);
         let gone = u64::try_from(gone.as_nanos()).unwrap_or(0);
@@ -96,7 +128,9 @@ impl Clock {
         now.boot_id = boot_id();
         // On a machine younger than the run, mark zero lies before its boot: wrapping keeps the distance.
         now.boot_nanos = boot_nanos().wrapping_sub(gone);
-        let source = Source::Boot { origin: now.boot_nanos };
+        let source = Source::Boot {
+            origin: now.boot_nanos,
+        };
         (Self(Arc::new(Inner { source, base: now })), Resumed::ByWallTime)
     }
 
@@ -126,7 +160,14 @@ impl Clock {
     /// The wall time of a mark of this run.
     pub fn stamp_at(&self, mark: Mark) -> Stamp {
         let since = jiff::SignedDuration::try_from(mark.elapsed()).unwrap_or(jiff::SignedDuration::MAX);
-        Stamp(self.0.base.wall.0.saturating_add(since).unwrap_or(jiff::Timestamp::MAX))
+        Stamp(
+            self.0
+                .base
+                .wall
+                .0
+                .saturating_add(since)
+                .unwrap_or(jiff::Timestamp::MAX),
+        )
     }
 
     /// Waits until `mark`; at once when it has passed.
@@ -137,7 +178,12 @@ impl Clock {
                 return;
             }
             // tokio's timer stands still while the machine is suspended: look again at least every second.
-            tokio::time::sleep(self.real_time(left).min(Duration::from_secs(1)).max(Duration::from_micros(100))).await;
+            tokio::time::sleep(
+                self.real_time(left)
+                    .min(Duration::from_secs(1))
+                    .max(Duration::from_micros(100)),
+            )
+            .await;
         }
     }
 
@@ -153,7 +199,11 @@ impl Clock {
 
     /// How much drill time passes in `span`.
     pub fn drill_time(&self, span: Duration) -> Duration {
-        if (self.0.base.speed - 1.0).abs() < f64::EPSILON { span } else { span.mul_f64(self.0.base.speed) }
+        if (self.0.base.speed - 1.0).abs() < f64::EPSILON {
+            span
+        } else {
+            span.mul_f64(self.0.base.speed)
+        }
     }
 
     /// How far the system's wall time has moved away from ours since the start; only at speed 1.
@@ -187,7 +237,10 @@ mod tests {
         let (clock, how) = Clock::resume(&base);
         assert_eq!(how, Resumed::ByWallTime);
         let mark = clock.mark();
-        assert!(mark >= Mark::from_secs(90) && mark < Mark::from_secs(100), "{mark}");
+        assert!(
+            mark >= Mark::from_secs(90) && mark < Mark::from_secs(100),
+            "{mark}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -195,6 +248,9 @@ mod tests {
         let clock = Clock::paused(Stamp(jiff::Timestamp::UNIX_EPOCH));
         clock.pass(Duration::from_secs(30)).await;
         assert!(clock.mark() >= Mark::from_secs(30));
-        assert_eq!(clock.stamp_at(Mark::from_secs(30)).rfc3339(), "1970-01-01T00:00:30.000Z");
+        assert_eq!(
+            clock.stamp_at(Mark::from_secs(30)).rfc3339(),
+            "1970-01-01T00:00:30.000Z"
+        );
     }
 }

@@ -93,18 +93,32 @@ pub enum Gone {
     /// The object is gone and its last status proved that nothing is injected any more.
     Proven,
     /// The object is gone; nothing proves that the fault is.
-    Unverified { why: String },
+    Unverified {
+        why: String,
+    },
     /// Being undone: `done` of `of` records are recovered.
-    Recovering { done: usize, of: usize },
+    Recovering {
+        done: usize,
+        of: usize,
+    },
     /// The undo does not get on.
-    Stuck { why: String, at: Option<String> },
+    Stuck {
+        why: String,
+        at: Option<String>,
+    },
     /// Its finalizers were removed by hand; the fault may still be on the node.
     ForcedUnverified,
     /// The API server does not allow it; `right` is what is missing.
-    Forbidden { right: String },
-    Failed { why: String },
+    Forbidden {
+        right: String,
+    },
+    Failed {
+        why: String,
+    },
     /// Not looked at yet, or it could not be seen.
-    Unknown { why: String },
+    Unknown {
+        why: String,
+    },
 }
 
 impl Gone {
@@ -115,7 +129,10 @@ impl Gone {
 
     /// Whether looking again may change it by itself.
     pub const fn is_moving(&self) -> bool {
-        matches!(self, Self::Recovering { .. } | Self::Unknown { .. } | Self::Failed { .. } | Self::Stuck { .. })
+        matches!(
+            self,
+            Self::Recovering { .. } | Self::Unknown { .. } | Self::Failed { .. } | Self::Stuck { .. }
+        )
     }
 }
 

@@ -108,8 +108,13 @@ pub enum Freshness {
     Connecting,
     Live,
     /// Since when, on the run's clock, and why.
-    Stale { since: crate::units::Mark, why: String },
-    Forbidden { right: String },
+    Stale {
+        since: crate::units::Mark,
+        why: String,
+    },
+    Forbidden {
+        right: String,
+    },
 }
 
 /// What the watchers show, latest wins; each part is replaced whole.
@@ -134,11 +139,16 @@ pub enum Streamed {
 pub enum KillTells {
     GateClosed,
     /// The latest of one object; replaces what was told of it before.
-    Object(ObjectVerdict),
+    Object(Box<ObjectVerdict>),
     /// A kind or namespace that could not be listed.
-    NotSeen { what: String, why: String },
+    NotSeen {
+        what: String,
+        why: String,
+    },
     /// Something worth a line.
-    Note { text: String },
+    Note {
+        text: String,
+    },
     Ended(KillSummary),
 }
 

@@ -2,6 +2,7 @@
 //! Control characters are shown, not obeyed; nothing is thrown away without a trace. Never does IO.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -29,9 +30,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
             '\u{7f}' => out.push('␡'),
             c if (c as u32) < 0x20 => out.push(char::from_u32(0x2400 + c as u32).unwrap_or('?')),
             c if is_hostile(c) => {
-                out.push_str("<U+");
-                out.push_str(&format!("{:04X}", c as u32));
-                out.push('>');
+                // Writing into a string cannot fail.
+                let _ = write!(out, "<U+{:04X}>", c as u32);
             }
             c => out.push(c),
         }

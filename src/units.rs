@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// At a speed other than 1 this is drill time. One run's marks are comparable with each other and
 /// with nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Mark(u64);
 
@@ -48,13 +50,19 @@ impl Mark {
     /// This mark moved later, saturating at the end of time.
     #[must_use]
     pub fn after(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 
     /// This mark moved earlier, saturating at the beginning of the run.
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -249,7 +257,11 @@ pub fn human(duration: Duration) -> String {
         format!("{}ms", duration.as_millis())
     } else if secs < 60 {
         let tenths = duration.as_millis() / 100;
-        if tenths.is_multiple_of(10) { format!("{secs}s") } else { format!("{}.{}s", tenths / 10, tenths % 10) }
+        if tenths.is_multiple_of(10) {
+            format!("{secs}s")
+        } else {
+            format!("{}.{}s", tenths / 10, tenths % 10)
+        }
     } else if secs < 3600 {
         if secs.is_multiple_of(60) {
             format!("{}m", secs / 60)
@@ -275,7 +287,14 @@ mod tests {
     #[test]
     fn run_ids_cannot_be_paths() {
         assert!(RunId::is_well_formed("20261121-033247-a9f0"));
-        for bad in ["", "..", "20261121-033247-a9f", "20261121-033247-A9F0", "20261121-033247-a9f0-x", "../../etc-x-y"] {
+        for bad in [
+            "",
+            "..",
+            "20261121-033247-a9f",
+            "20261121-033247-A9F0",
+            "20261121-033247-a9f0-x",
+            "../../etc-x-y",
+        ] {
             assert!(!RunId::is_well_formed(bad), "{bad}");
         }
     }
@@ -283,7 +302,12 @@ mod tests {
     #[test]
     fn durations_for_people() {
         for (millis, text) in [
-            (0, "0ms"), (850, "850ms"), (7_440, "7.4s"), (10_000, "10s"), (90_000, "1m 30s"), (120_000, "2m"),
+            (0, "0ms"),
+            (850, "850ms"),
+            (7_440, "7.4s"),
+            (10_000, "10s"),
+            (90_000, "1m 30s"),
+            (120_000, "2m"),
             (7_500_000, "2h 05m"),
         ] {
             assert_eq!(human(Duration::from_millis(millis)), text);

@@ -55,13 +55,19 @@ pub enum Expect {
     /// As many as are wanted: `all`.
     All,
     /// `>= 0.66`, `< 500ms`, `== 0`, `>= 90 %`. Times are compared in seconds, percents as shares of 1.
-    Compare { comparison: Comparison, bound: f64, written: String },
+    Compare {
+        comparison: Comparison,
+        bound: f64,
+        written: String,
+    },
     /// `0.9..1.1`, both ends included.
     Range { low: f64, high: f64 },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the expectation `{text}`: {why}; write `all`, `>= 0.66`, `< 500ms`, `== 0`, `>= 90 %` or `0.9..1.1`")]
+#[error(
+    "cannot read the expectation `{text}`: {why}; write `all`, `>= 0.66`, `< 500ms`, `== 0`, `>= 90 %` or `0.9..1.1`"
+)]
 pub struct ParseExpectError {
     text: String,
     why: &'static str,
@@ -71,38 +77,70 @@ impl Expect {
     /// Judges what was seen. A number that is not one is no data, and no data is unknown.
     pub fn judge(&self, observed: &Observed) -> Verdict {
         let held = match (self, observed) {
-            (_, Observed::NoData { .. }) => return Verdict::Unknown,
+            // `all` says nothing about a bare number.
+            (_, Observed::NoData { .. }) | (Self::All, Observed::Number { .. }) => return Verdict::Unknown,
             (_, Observed::Number { value }) if !value.is_finite() => return Verdict::Unknown,
             (Self::All, Observed::Parts { have, want }) => *want > 0 && have >= want,
-            // `all` says nothing about a bare number.
-            (Self::All, Observed::Number { .. }) => return Verdict::Unknown,
-            (Self::Compare { comparison, bound, .. }, Observed::Number { value }) => comparison.holds(*value, *bound),
-            (Self::Compare { comparison, bound, .. }, Observed::Parts { have, .. }) => {
-                comparison.holds(f64::from(*have), *bound)
-            }
+            (
+                Self::Compare {
+                    comparison, bound, ..
+                },
+                Observed::Number { value },
+            ) => comparison.holds(*value, *bound),
+            (
+                Self::Compare {
+                    comparison, bound, ..
+                },
+                Observed::Parts { have, .. },
+            ) => comparison.holds(f64::from(*have), *bound),
             (Self::Range { low, high }, Observed::Number { value }) => (*low..=*high).contains(value),
-            (Self::Range { low, high }, Observed::Parts { have, .. }) => (*low..=*high).contains(&f64::from(*have)),
+            (Self::Range { low, high }, Observed::Parts { have, .. }) => {
+                (*low..=*high).contains(&f64::from(*have))
+            }
         };
         if held { Verdict::Holds } else { Verdict::Broken }
     }
 }
 
 fn number(text: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 7] =
-        [("ms", 1e-3), ("us", 1e-6), ("µs", 1e-6), ("%", 0.01), ("min", 60.0), ("s", 1.0), ("m", 60.0)];
+    const UNITS: [(&str, f64); 7] = [
+        ("ms", 1e-3),
+        ("us", 1e-6),
+        ("µs", 1e-6),
+        ("%", 0.01),
+        ("min", 60.0),
+        ("s", 1.0),
+        ("m", 60.0),
+    ];
     let text = text.trim();
     let (digits, factor) = UNITS
         .iter()
         .find_map(|(unit, factor)| text.strip_suffix(unit).map(|rest| (rest.trim_end(), *factor)))
         .unwrap_or((text, 1.0));
-    digits.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n * factor)
+    digits
+        .parse::<f64>()
+        .ok()
+        .filter(|n| n.is_finite())
+        .map(|n| n * factor)
 }
 
 impl FromStr for Expect {
     type Err = ParseExpectError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |why| ParseExpectError { text: text.to_owned(), why };
+        // Two-letter signs first, so that `>=` is not read as `>`.
+        const SIGNS: [Comparison; 6] = [
+            Comparison::Equal,
+            Comparison::NotEqual,
+            Comparison::AtMost,
+            Comparison::AtLeast,
+            Comparison::Less,
+            Comparison::More,
+        ];
+        let fail = |why| ParseExpectError {
+            text: text.to_owned(),
+            why,
+        };
         let trimmed = text.trim();
         if trimmed == "all" {
             return Ok(Self::All);
@@ -115,15 +153,14 @@ impl FromStr for Expect {
             }
             return Ok(Self::Range { low, high });
         }
-        // Two-letter signs first, so that `>=` is not read as `>`.
-        const SIGNS: [Comparison; 6] = [
-            Comparison::Equal, Comparison::NotEqual, Comparison::AtMost, Comparison::AtLeast, Comparison::Less,
-            Comparison::More,
-        ];
         for comparison in SIGNS {
             if let Some(rest) = trimmed.strip_prefix(comparison.sign()) {
                 let bound = number(rest).ok_or_else(|| fail("what follows the sign is not a number"))?;
-                return Ok(Self::Compare { comparison, bound, written: rest.trim().to_owned() });
+                return Ok(Self::Compare {
+                    comparison,
+                    bound,
+                    written: rest.trim().to_owned(),
+                });
             }
         }
         Err(fail("it begins with no comparison"))
@@ -148,7 +185,9 @@ impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
-            Self::Compare { comparison, written, .. } => write!(f, "{} {written}", comparison.sign()),
+            Self::Compare {
+                comparison, written, ..
+            } => write!(f, "{} {written}", comparison.sign()),
             Self::Range { low, high } => write!(f, "{low}..{high}"),
         }
     }
@@ -159,7 +198,10 @@ mod tests {
     use super::*;
 
     fn judge(expect: &str, value: f64) -> Verdict {
-        expect.parse::<Expect>().expect(expect).judge(&Observed::Number { value })
+        expect
+            .parse::<Expect>()
+            .expect(expect)
+            .judge(&Observed::Number { value })
     }
 
     #[test]
@@ -176,10 +218,22 @@ mod tests {
 
     #[test]
     fn none_of_none_is_not_all() {
-        assert_eq!(Expect::All.judge(&Observed::Parts { have: 0, want: 0 }), Verdict::Broken);
-        assert_eq!(Expect::All.judge(&Observed::Parts { have: 3, want: 3 }), Verdict::Holds);
-        assert_eq!(Expect::All.judge(&Observed::Parts { have: 2, want: 3 }), Verdict::Broken);
-        assert_eq!(Expect::All.judge(&Observed::NoData { why: String::new() }), Verdict::Unknown);
+        assert_eq!(
+            Expect::All.judge(&Observed::Parts { have: 0, want: 0 }),
+            Verdict::Broken
+        );
+        assert_eq!(
+            Expect::All.judge(&Observed::Parts { have: 3, want: 3 }),
+            Verdict::Holds
+        );
+        assert_eq!(
+            Expect::All.judge(&Observed::Parts { have: 2, want: 3 }),
+            Verdict::Broken
+        );
+        assert_eq!(
+            Expect::All.judge(&Observed::NoData { why: String::new() }),
+            Verdict::Unknown
+        );
     }
 
     #[test]

@@ -11,11 +11,18 @@ use crate::units::Mark;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "saw")]
 pub enum Observed {
-    Number { value: f64 },
+    Number {
+        value: f64,
+    },
     /// So many of so many, such as ready pods of wanted pods.
-    Parts { have: u32, want: u32 },
+    Parts {
+        have: u32,
+        want: u32,
+    },
     /// The source answered, and had nothing; or it could not be asked. Neither a pass nor a fail.
-    NoData { why: String },
+    NoData {
+        why: String,
+    },
 }
 
 /// What a probe saw, when, and how fine its clock is.

@@ -12,7 +12,11 @@ pub struct Ring<T> {
 
 impl<T> Ring<T> {
     pub fn new(capacity: usize) -> Self {
-        Self { items: VecDeque::with_capacity(capacity.min(1024)), capacity: capacity.max(1), dropped: 0 }
+        Self {
+            items: VecDeque::with_capacity(capacity.min(1024)),
+            capacity: capacity.max(1),
+            dropped: 0,
+        }
     }
 
     pub fn push(&mut self, item: T) {

@@ -114,7 +114,10 @@ impl Playbook {
 
     /// Every check of a run: the built-in ones (`pods-ready`, `endpoints`) first unless the file overrides them.
     pub fn all_checks(&self) -> Vec<Check> {
-        let builtin = [Probe::PodsReady(PodsReadyProbe {}), Probe::Endpoints(EndpointsProbe {})];
+        let builtin = [
+            Probe::PodsReady(PodsReadyProbe {}),
+            Probe::Endpoints(EndpointsProbe {}),
+        ];
         let own = |id: &CheckId| self.checks.iter().any(|check| check.id == *id);
         builtin
             .into_iter()
@@ -158,7 +161,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { pods: 1, percent: Percent(34.0), duration: Span(Duration::from_secs(600)), namespaces: Vec::new() }
+        Self {
+            pods: 1,
+            percent: Percent(34.0),
+            duration: Span(Duration::from_mins(10)),
+            namespaces: Vec::new(),
+        }
     }
 }
 
@@ -384,7 +392,9 @@ impl Step {
             Self::Brief(step) => Some(step.headless),
             Self::Checklist(step) => Some(step.headless),
             Self::Debrief(step) => Some(step.headless),
-            Self::Fault(_) | Self::Baseline(_) | Self::Observe(_) | Self::Recover(_) | Self::Verify(_) => None,
+            Self::Fault(_) | Self::Baseline(_) | Self::Observe(_) | Self::Recover(_) | Self::Verify(_) => {
+                None
+            }
         }
     }
 }
@@ -435,7 +445,10 @@ pub struct Fault {
 impl Fault {
     /// `PodChaos`, `NetworkChaos`, …; empty when the manifest says none.
     pub fn kind(&self) -> &str {
-        self.chaos_mesh.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default()
+        self.chaos_mesh
+            .get("kind")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
     }
 
     /// `pod-kill`, `delay`, …; the kind where the kind has no actions.

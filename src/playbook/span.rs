@@ -26,7 +26,9 @@ impl FromStr for Span {
             return Err(fail());
         }
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(fail)?;
+            let digits = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .ok_or_else(fail)?;
             let amount: f64 = rest[..digits].parse().map_err(|_| fail())?;
             let tail = &rest[digits..];
             let unit_end = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
@@ -94,8 +96,18 @@ mod tests {
 
     #[test]
     fn durations_as_people_write_them() {
-        for (text, millis) in [("90s", 90_000), ("2m 30s", 150_000), ("200ms", 200), ("1h", 3_600_000), ("1.5s", 1500)] {
-            assert_eq!(text.parse::<Span>().expect(text).0, Duration::from_millis(millis), "{text}");
+        for (text, millis) in [
+            ("90s", 90_000),
+            ("2m 30s", 150_000),
+            ("200ms", 200),
+            ("1h", 3_600_000),
+            ("1.5s", 1500),
+        ] {
+            assert_eq!(
+                text.parse::<Span>().expect(text).0,
+                Duration::from_millis(millis),
+                "{text}"
+            );
         }
         for bad in ["", "90", "s", "5 parsecs", "-3s", "1e99999h", "."] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");

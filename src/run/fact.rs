@@ -33,9 +33,13 @@ pub enum Why {
 pub enum StepOutcome {
     Passed,
     /// A person went on although it was not as it should be.
-    Overridden { reason: String },
+    Overridden {
+        reason: String,
+    },
     Skipped,
-    Failed { what: String },
+    Failed {
+        what: String,
+    },
 }
 
 /// The verdict on an objective.
@@ -78,48 +82,132 @@ pub enum Fact {
         version: String,
     },
     /// The run was taken up again after a crash.
-    RunResumed { how: Resumed },
+    RunResumed {
+        how: Resumed,
+    },
     /// A check cannot be measured in this run. Never a pass.
-    CheckNotMeasured { check: CheckId, why: String },
-    CheckChanged { check: CheckId, verdict: Verdict, reading: Reading },
-    StepBegan { step: StepIx },
-    StepEnded { step: StepIx, outcome: StepOutcome },
-    ItemTicked { step: StepIx, item: usize, ticked: Ticked },
-    Answered { step: StepIx, question: usize, text: String },
+    CheckNotMeasured {
+        check: CheckId,
+        why: String,
+    },
+    CheckChanged {
+        check: CheckId,
+        verdict: Verdict,
+        reading: Reading,
+    },
+    StepBegan {
+        step: StepIx,
+    },
+    StepEnded {
+        step: StepIx,
+        outcome: StepOutcome,
+    },
+    ItemTicked {
+        step: StepIx,
+        item: usize,
+        ticked: Ticked,
+    },
+    Answered {
+        step: StepIx,
+        question: usize,
+        text: String,
+    },
     PredictionsLocked,
-    PredictionScored { prediction: usize, came_true: Option<bool> },
+    PredictionScored {
+        prediction: usize,
+        came_true: Option<bool>,
+    },
     BaselineBegan,
     /// The steady state did not hold; the baseline begins anew when it does.
-    BaselineBroken { check: CheckId },
-    ArmAsked { fault: FaultId, attempt: u32 },
-    Armed { plan: Box<Plan> },
-    Refused { fault: FaultId, refusal: Refusal },
-    Disarmed { fault: FaultId },
+    BaselineBroken {
+        check: CheckId,
+    },
+    ArmAsked {
+        fault: FaultId,
+        attempt: u32,
+    },
+    Armed {
+        plan: Box<Plan>,
+    },
+    Refused {
+        fault: FaultId,
+        refusal: Refusal,
+    },
+    Disarmed {
+        fault: FaultId,
+    },
     /// Durable before its effect starts.
-    InjectIntended { debt: Debt, manifest: serde_json::Value },
-    InjectSettled { debt: DebtId, outcome: Injected },
+    InjectIntended {
+        debt: Debt,
+        manifest: serde_json::Value,
+    },
+    InjectSettled {
+        debt: DebtId,
+        outcome: Injected,
+    },
     /// The first recovery signal or check that broke after the fault.
-    Symptom { check: CheckId, at: Mark, resolution: Duration },
+    Symptom {
+        check: CheckId,
+        at: Mark,
+        resolution: Duration,
+    },
     Detected,
     Mitigated,
-    RevertIntended { debt: DebtId },
-    RevertSettled { debt: DebtId, gone: Gone },
-    ObjectiveStarted { from: Mark },
+    RevertIntended {
+        debt: DebtId,
+    },
+    RevertSettled {
+        debt: DebtId,
+        gone: Gone,
+    },
+    ObjectiveStarted {
+        from: Mark,
+    },
     /// Every recovery signal holds since `since`.
-    Recovering { since: Mark },
+    Recovering {
+        since: Mark,
+    },
     /// A recovery signal broke again before the hold was over, or before the step ended.
-    Relapsed { check: CheckId },
-    ObjectiveStopped { objective: Objective },
-    StopConditionRunning { check: CheckId, since: Mark },
-    StopConditionCleared { check: CheckId },
-    GateClosed { why: String },
-    AbortBegan { why: Why },
-    ClockJumped { by_seconds: i64 },
-    NoteAdded { text: String, tags: Vec<Tag>, author: Option<String> },
-    TimeCorrected { seq: u64, at: Mark, reason: String },
+    Relapsed {
+        check: CheckId,
+    },
+    ObjectiveStopped {
+        objective: Objective,
+    },
+    StopConditionRunning {
+        check: CheckId,
+        since: Mark,
+    },
+    StopConditionCleared {
+        check: CheckId,
+    },
+    GateClosed {
+        why: String,
+    },
+    AbortBegan {
+        why: Why,
+    },
+    ClockJumped {
+        by_seconds: i64,
+    },
+    NoteAdded {
+        text: String,
+        tags: Vec<Tag>,
+        author: Option<String>,
+    },
+    TimeCorrected {
+        seq: u64,
+        at: Mark,
+        reason: String,
+    },
     /// The run ends owing: another hand must pay.
-    HandedOver { owed: Vec<DebtId> },
-    RunEnded { exit: u8, summary: String },
+    HandedOver {
+        owed: Vec<DebtId>,
+    },
+    RunEnded {
+        exit: u8,
+        summary: String,
+    },
     /// A fact of a later version: kept and shown, not understood.
     #[serde(untagged)]
     Unknown(serde_json::Value),
@@ -147,7 +235,10 @@ pub enum Effect {
     /// Resolve selectors, judge limits, dry-run: create nothing.
     Plan { fault: FaultId, attempt: u32 },
     /// Create the fault. Waits for the disk: its fact must be durable first.
-    Inject { debt: Box<Debt>, manifest: serde_json::Value },
+    Inject {
+        debt: Box<Debt>,
+        manifest: serde_json::Value,
+    },
     /// Undo and prove it. Never waits for the disk.
     Revert { debt: DebtId },
 }
@@ -157,10 +248,14 @@ impl Fact {
     #[must_use]
     pub fn effect(&self) -> Option<Effect> {
         match self {
-            Self::ArmAsked { fault, attempt } => Some(Effect::Plan { fault: fault.clone(), attempt: *attempt }),
-            Self::InjectIntended { debt, manifest } => {
-                Some(Effect::Inject { debt: Box::new(debt.clone()), manifest: manifest.clone() })
-            }
+            Self::ArmAsked { fault, attempt } => Some(Effect::Plan {
+                fault: fault.clone(),
+                attempt: *attempt,
+            }),
+            Self::InjectIntended { debt, manifest } => Some(Effect::Inject {
+                debt: Box::new(debt.clone()),
+                manifest: manifest.clone(),
+            }),
             Self::RevertIntended { debt } => Some(Effect::Revert { debt: debt.clone() }),
             Self::RunStarted { .. }
             | Self::RunResumed { .. }

@@ -20,7 +20,7 @@ pub enum Injected {
         /// Which pods or containers, as the records name them.
         targets: Vec<String>,
         /// The undo with what is known now (the uid).
-        undo: Undo,
+        undo: Box<Undo>,
     },
     /// It failed or nothing is known of it; it is still owed.
     No { error: ErrorChain },
@@ -34,23 +34,47 @@ pub enum Input {
     Operator(Order),
     /// A check's verdict changed, or it was seen for the first time. `at` of the reading is when the new
     /// verdict was first seen, hysteresis already counted out.
-    Seen { check: CheckId, verdict: Verdict, reading: Reading },
+    Seen {
+        check: CheckId,
+        verdict: Verdict,
+        reading: Reading,
+    },
     /// The answer to an arming: the card, or why not.
-    Planned { fault: FaultId, outcome: Result<Box<Plan>, Refusal> },
+    Planned {
+        fault: FaultId,
+        outcome: Result<Box<Plan>, Refusal>,
+    },
     /// The answer to an injection.
-    Injected { debt: DebtId, outcome: Injected },
+    Injected {
+        debt: DebtId,
+        outcome: Injected,
+    },
     /// What is seen of an undo; several may come for one.
-    Reverted { debt: DebtId, gone: Gone },
+    Reverted {
+        debt: DebtId,
+        gone: Gone,
+    },
     /// The kill switch was pulled; the one hand pays from now on, not the engine.
-    Killed { by: String },
+    Killed {
+        by: String,
+    },
     /// What the kill switch saw of a debt of this run.
-    KillSaw { debt: DebtId, gone: Gone },
+    KillSaw {
+        debt: DebtId,
+        gone: Gone,
+    },
     /// The kill switch is through: nothing unknown is left, or its time is over.
-    KillEnded { clear: bool },
+    KillEnded {
+        clear: bool,
+    },
     /// The journal cannot be written.
-    JournalLost { error: ErrorChain },
+    JournalLost {
+        error: ErrorChain,
+    },
     /// No new fault may start; for as long as it is not resumed.
-    GateClosed { why: String },
+    GateClosed {
+        why: String,
+    },
     /// A deadline may have passed.
     Timeout,
 }
