@@ -1,32 +1,60 @@
-//! One file a command.
+//! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
 #[cfg(feature = "sim")]
 pub mod sim;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
+/// A game-day console for the terminal.
 #[derive(Debug, clap::Parser)]
+#[command(name = "firedrill", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    /// Print the completions of a shell.
+    Completions { shell: clap_complete::Shell },
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Ok(runtime) = tokio::runtime::Runtime::new() else {
-        return ExitCode::FAILURE;
-    };
-    match Command::parse() {
+    match Cli::parse().command {
         #[cfg(feature = "sim")]
-        Command::Sim(args) => match runtime.block_on(sim::run(args)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                use std::io::Write as _;
-                let _ = writeln!(std::io::stderr(), "{error}");
-                ExitCode::FAILURE
-            }
-        },
+        Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut script);
+            // A closed pipe is the reader's choice, not a failure.
+            let _ = std::io::stdout().write_all(&script);
+            ExitCode::SUCCESS
+        }
     }
+}
+
+#[cfg(feature = "sim")]
+fn block_on<E: std::error::Error + 'static>(
+    work: impl Future<Output = Result<(), E>>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    Ok(runtime.block_on(work)?)
+}
+
+/// Says what failed and gives the exit code of a failure.
+#[cfg(feature = "sim")]
+fn answer(outcome: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    let chain = crate::units::ErrorChain::of(error.as_ref());
+    let _ = writeln!(std::io::stderr(), "firedrill: {chain}");
+    ExitCode::from(2)
 }

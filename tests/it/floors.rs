@@ -5,17 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const FLOORS: &[(&[&str], u32)] = &[
-    (&["units", "text"], 1),
-    (&["clock", "fault", "evidence"], 2),
-    (&["playbook"], 3),
-    (&["run", "ports"], 4),
-    (&["cluster", "mqtt", "journal", "sim"], 5),
-    (&["inject", "watch", "load", "report"], 6),
-    (&["guard"], 7),
-    (&["drive"], 8),
-    (&["tui", "headless", "assemble"], 9),
-    (&["cli"], 10),
-    (&["lib", "main"], 11),
+    (&["units", "text"], 10),
+    (&["clock", "fault", "evidence"], 20),
+    (&["playbook"], 30),
+    (&["run"], 40),
+    // The ports speak the engine's words; the engine knows nothing of them.
+    (&["ports"], 41),
+    (&["cluster", "mqtt", "journal", "sim"], 50),
+    (&["inject", "watch", "load", "report"], 60),
+    (&["guard"], 70),
+    (&["drive"], 80),
+    (&["tui", "headless"], 90),
+    (&["assemble"], 91),
+    (&["cli"], 100),
+    (&["lib", "main"], 110),
 ];
 
 /// Packages that only some rooms may name.
