@@ -200,6 +200,12 @@ pub enum Fact {
         at: Mark,
         reason: String,
     },
+    /// All steps are over; what is still owed is being paid.
+    EndingBegan,
+    /// The kill switch is through.
+    KillEnded {
+        clear: bool,
+    },
     /// The run ends owing: another hand must pay.
     HandedOver {
         owed: Vec<DebtId>,
@@ -288,6 +294,8 @@ impl Fact {
             | Self::ClockJumped { .. }
             | Self::NoteAdded { .. }
             | Self::TimeCorrected { .. }
+            | Self::EndingBegan
+            | Self::KillEnded { .. }
             | Self::HandedOver { .. }
             | Self::RunEnded { .. }
             | Self::Unknown(_) => None,

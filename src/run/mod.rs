@@ -4,8 +4,10 @@ mod fact;
 mod input;
 mod order;
 mod plan;
+mod state;
 
 pub use fact::{Effect, Entry, Fact, Kept, Objective, StepOutcome, Ticked, Unattended, Why};
 pub use input::{Injected, Input};
 pub use order::{Order, Tag};
 pub use plan::{Judged, Plan, PlannedPod, Refusal};
+pub use state::{Arming, CheckState, Fired, Run, StepState};
