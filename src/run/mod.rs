@@ -1,9 +1,11 @@
 //! The engine: a pure, synchronous core that turns an input into facts. Never async, never a clock, never IO.
 
+mod decide;
 mod fact;
 mod input;
 mod order;
 mod plan;
+mod recovery;
 mod state;
 
 pub use fact::{Effect, Entry, Fact, Kept, Objective, StepOutcome, Ticked, Unattended, Why};

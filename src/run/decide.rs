@@ -1,0 +1,737 @@
+//! What follows from an input: the facts, in order. Every phase has a deadline, so that every run ends.
+
+use std::time::Duration;
+
+use super::state::Arming;
+use super::{Fact, Injected, Input, Kept, Order, Run, StepOutcome, Ticked, Unattended, Why};
+use crate::evidence::{Reading, Verdict};
+use crate::fault::Gone;
+use crate::playbook::{Headless, Step, When};
+use crate::units::{CheckId, ErrorChain, Mark, StepIx, human};
+
+/// How long people may take over one step before the run is ended for them.
+const PATIENCE: Duration = Duration::from_hours(12);
+/// How long a plan may take.
+const PLANNING: Duration = Duration::from_mins(1);
+/// How long an injection may take until nothing more is expected of it.
+const INJECTING: Duration = Duration::from_mins(2);
+/// How long one undo may take until it is tried again.
+const REVERTING: Duration = Duration::from_mins(2);
+/// Between two tries of an undo that did not succeed.
+const AGAIN: Duration = Duration::from_secs(10);
+/// How long the end of a run tries to pay before it hands over.
+const ENDING: Duration = Duration::from_mins(3);
+/// How long the kill switch may take until the run ends and leaves the rest to it.
+const KILLING: Duration = Duration::from_mins(10);
+/// What a baseline may take beyond its own length.
+const BASELINE_SLACK: Duration = Duration::from_mins(2);
+
+struct Out<'a> {
+    run: &'a mut Run,
+    now: Mark,
+    facts: Vec<Fact>,
+}
+
+impl Out<'_> {
+    fn emit(&mut self, fact: Fact) {
+        self.run.evolve(self.now, &fact);
+        self.facts.push(fact);
+    }
+
+    fn end_step(&mut self, step: StepIx, outcome: StepOutcome) {
+        self.emit(Fact::StepEnded { step, outcome });
+    }
+
+    /// Ends the run early. Reasons only escalate.
+    fn abort(&mut self, why: Why) {
+        if self.run.abort.as_ref().is_none_or(|(_, before)| *before < why) {
+            self.emit(Fact::AbortBegan { why });
+        }
+    }
+
+    fn fail_step(&mut self, step: StepIx, what: String) {
+        self.end_step(step, StepOutcome::Failed { what: what.clone() });
+        self.abort(Why::Step { step, what });
+    }
+}
+
+impl Run {
+    /// What follows from an input. The facts are already folded into `self` when they are returned.
+    #[must_use]
+    pub fn step(&mut self, now: Mark, input: Input) -> Vec<Fact> {
+        let mut out = Out {
+            run: self,
+            now,
+            facts: Vec::new(),
+        };
+        if out.run.is_over() {
+            return out.facts;
+        }
+        out.take(input);
+        // Each round makes at least one fact that cannot come twice at one moment, so this ends.
+        loop {
+            let before = out.facts.len();
+            out.advance();
+            if out.facts.len() == before || out.run.is_over() {
+                return out.facts;
+            }
+        }
+    }
+
+    /// When something must happen although nothing comes in; later than `now`, up to which all has been handled.
+    pub fn deadline(&self, now: Mark) -> Option<Mark> {
+        if self.is_over() || self.started.is_none() {
+            return None;
+        }
+        let mut marks = Vec::new();
+        for fired in self.fired.iter().filter(|fired| fired.gone.is_none()) {
+            if fired.settled.is_none() {
+                marks.push(fired.intended.after(INJECTING));
+            }
+            match (fired.reverting, &fired.last_seen) {
+                (Some(at), _) => marks.push(at.after(REVERTING)),
+                (None, Some((at, _))) => marks.push(at.after(AGAIN)),
+                (None, None) => {}
+            }
+        }
+        if let Some(Arming::Asked { at, .. }) = &self.arming {
+            marks.push(at.after(PLANNING));
+        }
+        if let Some(at) = self.ending {
+            marks.push(at.after(if self.is_killed() { KILLING } else { ENDING }));
+        }
+        marks.extend(self.stop_marks().map(|(_, mark)| mark));
+        if let (Some(recovery), Some(since)) = (&self.playbook.recovery, self.recovering)
+            && self.objective.is_none()
+        {
+            marks.push(since.after(recovery.hold.0));
+        }
+        marks.extend(self.step_marks());
+        marks.into_iter().filter(|mark| *mark > now).min()
+    }
+
+    fn is_killed(&self) -> bool {
+        matches!(self.abort, Some((_, Why::Killed { .. })))
+    }
+
+    fn step_marks(&self) -> Vec<Mark> {
+        let Some((ix, step)) = self.step_now() else {
+            return Vec::new();
+        };
+        let Some(began) = self.steps[ix.0].began else {
+            return Vec::new();
+        };
+        match step {
+            Step::Baseline(step) => {
+                let mut marks = vec![began.after(self.baseline_limit(step.for_.0))];
+                marks.extend(self.baseline_since.map(|since| since.after(step.for_.0)));
+                marks
+            }
+            Step::Observe(step) => vec![began.after(step.for_.0)],
+            Step::Recover(step) => {
+                let mut marks = vec![began.after(step.timeout.0)];
+                marks.extend(self.quiet_until());
+                marks
+            }
+            Step::Verify(step) => vec![began.after(step.timeout.0)],
+            Step::Brief(_) | Step::Checklist(_) | Step::Debrief(_) | Step::Fault(_) => {
+                vec![began.after(PATIENCE)]
+            }
+        }
+    }
+
+    /// When a fault without impact has been watched for long enough after it was gone.
+    fn quiet_until(&self) -> Option<Mark> {
+        let recovery = self.playbook.recovery.as_ref()?;
+        let gone = self
+            .fired
+            .iter()
+            .map(|fired| fired.gone)
+            .collect::<Option<Vec<_>>>()?
+            .into_iter()
+            .max()?;
+        Some(gone.after(recovery.hold.0))
+    }
+
+    fn stop_marks(&self) -> impl Iterator<Item = (CheckId, Mark)> {
+        self.playbook.stop_when.iter().filter_map(|stop| {
+            self.stop_running
+                .get(&stop.check)
+                .map(|since| (stop.check.clone(), since.after(stop.broken_for.0)))
+        })
+    }
+
+    /// How long a baseline may take: people may look into what is broken and wait until it holds.
+    fn baseline_limit(&self, length: Duration) -> Duration {
+        match self.unattended {
+            Unattended::Yes => length + BASELINE_SLACK,
+            Unattended::No => PATIENCE,
+        }
+    }
+
+    /// The checks that the baseline needs, and that can be measured.
+    fn baseline_checks(&self) -> Vec<CheckId> {
+        let wanted = |when: &[When]| when.iter().any(|w| matches!(w, When::Before | When::Always));
+        self.playbook
+            .all_checks()
+            .into_iter()
+            .filter(|check| wanted(&check.when) && !self.not_measured.contains_key(&check.id))
+            .map(|check| check.id)
+            .collect()
+    }
+
+    fn holds(&self, id: &CheckId) -> bool {
+        self.checks
+            .get(id)
+            .is_some_and(|check| check.verdict == Verdict::Holds)
+    }
+}
+
+impl Out<'_> {
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Start | Input::Timeout => {}
+            Input::Operator(order) => self.order(order),
+            Input::Seen {
+                check,
+                verdict,
+                reading,
+            } => self.seen(check, verdict, reading),
+            Input::Planned { fault, outcome } => {
+                let asked = matches!(&self.run.arming, Some(Arming::Asked { fault: f, .. }) if *f == fault);
+                if asked {
+                    match outcome {
+                        Ok(plan) => self.emit(Fact::Armed { plan }),
+                        Err(refusal) => self.emit(Fact::Refused { fault, refusal }),
+                    }
+                }
+            }
+            Input::Injected { debt, outcome } => {
+                if self
+                    .run
+                    .fired
+                    .iter()
+                    .any(|f| f.debt.id == debt && f.settled.is_none())
+                {
+                    self.emit(Fact::InjectSettled { debt, outcome });
+                }
+            }
+            Input::Reverted { debt, gone } | Input::KillSaw { debt, gone } => {
+                let changed = self.run.fired.iter().any(|f| {
+                    f.debt.id == debt
+                        && f.gone.is_none()
+                        && (f.reverting.is_some() || f.last_seen.as_ref().map(|(_, g)| g) != Some(&gone))
+                });
+                if changed {
+                    self.emit(Fact::RevertSettled { debt, gone });
+                }
+            }
+            Input::Killed { by } => {
+                if self.run.gate_closed.is_none() {
+                    self.emit(Fact::GateClosed {
+                        why: format!("kill switch: {by}"),
+                    });
+                }
+                self.abort(Why::Killed { by });
+            }
+            Input::KillEnded { clear } => self.emit(Fact::KillEnded { clear }),
+            Input::JournalLost { error } => self.abort(Why::JournalLost { error }),
+            Input::GateClosed { why } => {
+                if self.run.gate_closed.is_none() {
+                    self.emit(Fact::GateClosed { why });
+                }
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        let current = self.run.current;
+        match order {
+            Order::GoOn => self.go_on(),
+            Order::Tick { item } => {
+                if let Some((ix, Step::Checklist(list))) = self.run.step_now()
+                    && item < list.items.len()
+                {
+                    let ticked = if self.run.steps[ix.0].ticked.contains(&item) {
+                        Ticked::No
+                    } else {
+                        Ticked::Yes
+                    };
+                    self.emit(Fact::ItemTicked {
+                        step: ix,
+                        item,
+                        ticked,
+                    });
+                }
+            }
+            Order::Answer { question, text } => {
+                if let Some((ix, Step::Debrief(_))) = self.run.step_now() {
+                    self.emit(Fact::Answered {
+                        step: ix,
+                        question,
+                        text,
+                    });
+                }
+            }
+            Order::Score {
+                prediction,
+                came_true,
+            } => {
+                if prediction < self.run.playbook.predict.len() {
+                    self.emit(Fact::PredictionScored {
+                        prediction,
+                        came_true,
+                    });
+                }
+            }
+            Order::Arm => self.arm(),
+            Order::Disarm => {
+                if let Some(Arming::Ready { plan }) = &self.run.arming {
+                    let fault = plan.debt.fault.clone();
+                    self.emit(Fact::Disarmed { fault });
+                }
+            }
+            Order::Fire => self.fire(),
+            Order::Override { reason } => {
+                if let Some(step) = current {
+                    self.end_step(step, StepOutcome::Overridden { reason });
+                }
+            }
+            Order::Note { text, tags } => self.emit(Fact::NoteAdded {
+                text,
+                tags,
+                author: None,
+            }),
+            Order::Detected if self.run.detected.is_none() => self.emit(Fact::Detected),
+            Order::Mitigated if self.run.mitigated.is_none() => self.emit(Fact::Mitigated),
+            Order::Detected | Order::Mitigated => {}
+            Order::Correct {
+                seq,
+                at_nanos,
+                reason,
+            } => {
+                self.emit(Fact::TimeCorrected {
+                    seq,
+                    at: Mark::from_nanos(at_nanos),
+                    reason,
+                });
+            }
+            Order::PayAgain => self.pay(Duration::ZERO),
+            Order::Quit => self.abort(Why::Quit),
+        }
+    }
+
+    fn go_on(&mut self) {
+        let Some((ix, step)) = self.run.step_now() else {
+            return;
+        };
+        let may = match step {
+            Step::Brief(_) | Step::Debrief(_) | Step::Observe(_) => true,
+            Step::Checklist(list) => self.run.steps[ix.0].ticked.len() == list.items.len(),
+            Step::Baseline(_) | Step::Fault(_) | Step::Recover(_) | Step::Verify(_) => false,
+        };
+        if may {
+            self.end_step(ix, StepOutcome::Passed);
+        }
+    }
+
+    fn arm(&mut self) {
+        let Some((_, Step::Fault(fault))) = self.run.step_now() else {
+            return;
+        };
+        let fired_already = self
+            .run
+            .fired
+            .iter()
+            .any(|f| f.debt.fault == fault.id && f.gone.is_none());
+        if self.run.arming.is_some() || fired_already {
+            return;
+        }
+        let fault = fault.id.clone();
+        if let Some(why) = self.run.gate_closed.clone() {
+            let refusal = super::Refusal {
+                why: format!("the gate is closed: {why}"),
+                hint: None,
+            };
+            self.emit(Fact::Refused { fault, refusal });
+            return;
+        }
+        let attempt = self.run.attempts.get(&fault).map_or(1, |n| n + 1);
+        self.emit(Fact::ArmAsked { fault, attempt });
+    }
+
+    fn fire(&mut self) {
+        if self.run.gate_closed.is_some() || self.run.abort.is_some() {
+            return;
+        }
+        let Some(Arming::Ready { plan }) = self.run.arming.clone() else {
+            return;
+        };
+        if self.run.predictions_locked.is_none() && !self.run.playbook.predict.is_empty() {
+            self.emit(Fact::PredictionsLocked);
+        }
+        self.emit(Fact::InjectIntended {
+            debt: plan.debt,
+            manifest: plan.manifest,
+        });
+    }
+
+    fn seen(&mut self, check: CheckId, verdict: Verdict, reading: Reading) {
+        if self
+            .run
+            .checks
+            .get(&check)
+            .is_some_and(|before| before.verdict == verdict)
+        {
+            return;
+        }
+        let (at, resolution) = (reading.at, reading.resolution);
+        self.emit(Fact::CheckChanged {
+            check: check.clone(),
+            verdict,
+            reading,
+        });
+        let after_fault = self.run.first_intended().is_some_and(|intended| at >= intended);
+        if verdict == Verdict::Broken && after_fault && self.run.symptom.is_none() {
+            self.emit(Fact::Symptom {
+                check: check.clone(),
+                at,
+                resolution,
+            });
+        }
+        let watched = self.run.playbook.stop_when.iter().any(|stop| stop.check == check);
+        let running = self.run.stop_running.contains_key(&check);
+        match verdict {
+            Verdict::Broken if watched && !running && !self.run.fired.is_empty() => {
+                self.emit(Fact::StopConditionRunning { check, since: at });
+            }
+            Verdict::Holds if running => self.emit(Fact::StopConditionCleared { check }),
+            Verdict::Holds | Verdict::Broken | Verdict::Unknown => {}
+        }
+    }
+
+    /// One round of what follows by itself.
+    fn advance(&mut self) {
+        if self.run.started.is_none() {
+            return;
+        }
+        self.give_up_waiting();
+        self.stop_conditions();
+        self.recovery();
+        if self.run.ending.is_some() {
+            self.end();
+        } else if self.run.current.is_some() {
+            self.work();
+        } else {
+            let next = self.run.steps.iter().position(|step| step.began.is_none());
+            match next {
+                Some(ix) => self.emit(Fact::StepBegan { step: StepIx(ix) }),
+                None => self.emit(Fact::EndingBegan),
+            }
+        }
+    }
+
+    fn give_up_waiting(&mut self) {
+        let now = self.now;
+        if let Some(Arming::Asked { fault, at, .. }) = self.run.arming.clone()
+            && now >= at.after(PLANNING)
+        {
+            let refusal = super::Refusal {
+                why: format!(
+                    "the cluster did not say within {} what the fault would hit",
+                    human(PLANNING)
+                ),
+                hint: Some("look at the console log, then arm again".to_owned()),
+            };
+            self.emit(Fact::Refused { fault, refusal });
+        }
+        for fired in self.run.fired.clone() {
+            if fired.settled.is_none() && now >= fired.intended.after(INJECTING) {
+                let error = ErrorChain::message(format!("not seen injected within {}", human(INJECTING)));
+                self.emit(Fact::InjectSettled {
+                    debt: fired.debt.id.clone(),
+                    outcome: Injected::No { error },
+                });
+            }
+            if fired.reverting.is_some_and(|at| now >= at.after(REVERTING)) {
+                let gone = Gone::Unknown {
+                    why: format!("no answer to the undo within {}", human(REVERTING)),
+                };
+                self.emit(Fact::RevertSettled {
+                    debt: fired.debt.id,
+                    gone,
+                });
+            }
+        }
+    }
+
+    fn stop_conditions(&mut self) {
+        let due = self.run.stop_marks().find(|(_, mark)| self.now >= *mark);
+        if let Some((check, _)) = due
+            && self.run.abort.is_none()
+        {
+            self.abort(Why::StopCondition { check });
+        }
+    }
+
+    fn recovery(&mut self) {
+        let Some(recovery) = self.run.playbook.recovery.clone() else {
+            return;
+        };
+        if self.run.objective_from.is_none() {
+            match self.run.clock_start(&recovery) {
+                Some(from) => self.emit(Fact::ObjectiveStarted { from }),
+                None => return,
+            }
+        }
+        let Some(from) = self.run.objective_from else {
+            return;
+        };
+        match (self.run.all_back_since(&recovery, from), self.run.recovering) {
+            (Some(since), None) => self.emit(Fact::Recovering { since }),
+            (Some(since), Some(_))
+                if self.run.objective.is_none() && self.now >= since.after(recovery.hold.0) =>
+            {
+                let objective = self.run.judge_stable(&recovery, from, since);
+                self.emit(Fact::ObjectiveStopped { objective });
+            }
+            (None, Some(_)) => {
+                if let Some(check) = self.run.first_not_back(&recovery) {
+                    self.emit(Fact::Relapsed { check });
+                }
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Asks for the undo of everything owed that is not being undone; a failed one again after `pause`.
+    fn pay(&mut self, pause: Duration) {
+        for fired in self.run.fired.clone() {
+            let rested = fired
+                .last_seen
+                .as_ref()
+                .is_none_or(|(at, _)| self.now >= at.after(pause));
+            if fired.gone.is_none() && fired.reverting.is_none() && rested {
+                self.emit(Fact::RevertIntended { debt: fired.debt.id });
+            }
+        }
+    }
+
+    fn work(&mut self) {
+        let Some((ix, step)) = self.run.step_now() else {
+            return;
+        };
+        let step = step.clone();
+        let Some(began) = self.run.steps[ix.0].began else {
+            return;
+        };
+        if self.run.unattended == Unattended::Yes
+            && let Some(policy) = step.unattended()
+        {
+            match policy {
+                Headless::Pass => self.end_step(ix, StepOutcome::Passed),
+                Headless::Skip => self.end_step(ix, StepOutcome::Skipped),
+                Headless::Fail => {
+                    self.fail_step(ix, "needs a person, and nobody is at the screen".to_owned());
+                }
+            }
+            return;
+        }
+        match &step {
+            Step::Brief(_) | Step::Checklist(_) | Step::Debrief(_) => {
+                if self.now >= began.after(PATIENCE) {
+                    self.fail_step(ix, format!("nobody went on within {}", human(PATIENCE)));
+                }
+            }
+            Step::Baseline(step) => self.baseline(ix, began, step.for_.0),
+            Step::Fault(fault) => self.fault(ix, began, &fault.id),
+            Step::Observe(step) => {
+                if self.now >= began.after(step.for_.0) {
+                    self.end_step(ix, StepOutcome::Passed);
+                }
+            }
+            Step::Recover(step) => self.recover(ix, began.after(step.timeout.0)),
+            Step::Verify(step) => self.verify(ix, &step.checks, began.after(step.timeout.0)),
+        }
+    }
+
+    fn baseline(&mut self, ix: StepIx, began: Mark, length: Duration) {
+        let checks = self.run.baseline_checks();
+        let broken = checks.iter().find(|id| !self.run.holds(id)).cloned();
+        match (broken, self.run.baseline_since) {
+            (Some(check), Some(_)) => self.emit(Fact::BaselineBroken { check }),
+            (Some(check), None) if self.now >= began.after(self.run.baseline_limit(length)) => {
+                self.fail_step(ix, format!("the steady state does not hold: {check}"));
+            }
+            (None, None) => self.emit(Fact::BaselineBegan),
+            (None, Some(since)) if self.now >= since.after(length) => self.end_step(ix, StepOutcome::Passed),
+            (Some(_), None) | (None, Some(_)) => {}
+        }
+    }
+
+    fn fault(&mut self, ix: StepIx, began: Mark, fault: &crate::units::FaultId) {
+        let fired = self
+            .run
+            .fired
+            .iter()
+            .rev()
+            .find(|f| f.debt.fault == *fault && f.intended >= began);
+        match fired.map(|f| (f.settled.is_some(), f.injected.is_some())) {
+            Some((_, true)) => return self.end_step(ix, StepOutcome::Passed),
+            Some((true, false)) => return self.fail_step(ix, "the fault was not seen injected".to_owned()),
+            Some((false, false)) => return,
+            None => {}
+        }
+        if self.run.unattended == Unattended::Yes {
+            match self.run.arming {
+                None if self.run.attempts.contains_key(fault) => {
+                    self.fail_step(ix, "the fault was refused".to_owned());
+                }
+                None => self.arm(),
+                Some(Arming::Ready { .. }) => self.fire(),
+                Some(Arming::Asked { .. }) => {}
+            }
+            if self.run.gate_closed.is_some() && self.run.current.is_some() && self.run.arming.is_none() {
+                self.fail_step(ix, "the gate is closed".to_owned());
+            }
+        } else if self.now >= began.after(PATIENCE) {
+            self.fail_step(ix, format!("nobody fired within {}", human(PATIENCE)));
+        }
+    }
+
+    fn recover(&mut self, ix: StepIx, until: Mark) {
+        self.pay(AGAIN);
+        let paid = self.run.owed().next().is_none();
+        let over = self.now >= until;
+        let Some(recovery) = self.run.playbook.recovery.clone() else {
+            if paid {
+                self.end_step(ix, StepOutcome::Passed);
+            } else if over {
+                self.end_step(
+                    ix,
+                    StepOutcome::Failed {
+                        what: "a fault is not proven gone".to_owned(),
+                    },
+                );
+            }
+            return;
+        };
+        let stopped = self.run.objective.is_some();
+        let impact = self
+            .run
+            .checks
+            .values()
+            .any(|check| check.broken_since_fault.is_some());
+        let quiet = !impact
+            && self.run.first_not_back(&recovery).is_none()
+            && self.run.quiet_until().is_some_and(|mark| self.now >= mark);
+        if !(stopped && paid || quiet || over) {
+            return;
+        }
+        if !stopped {
+            let objective = self.run.judge_unfinished(&recovery);
+            self.emit(Fact::ObjectiveStopped { objective });
+        }
+        let kept = self
+            .run
+            .objective
+            .as_ref()
+            .map(|objective| objective.kept.clone());
+        let outcome = match kept {
+            _ if !paid => StepOutcome::Failed {
+                what: "a fault is not proven gone".to_owned(),
+            },
+            Some(Kept::Missed) => StepOutcome::Failed {
+                what: "the objective was missed".to_owned(),
+            },
+            Some(Kept::NotJudged { why }) => StepOutcome::Failed {
+                what: format!("not judged: {why}"),
+            },
+            Some(Kept::Met | Kept::Acceptable) | None => StepOutcome::Passed,
+        };
+        self.end_step(ix, outcome);
+    }
+
+    fn verify(&mut self, ix: StepIx, checks: &[CheckId], until: Mark) {
+        let measured = |id: &&CheckId| !self.run.not_measured.contains_key(*id);
+        let open: Vec<String> = checks
+            .iter()
+            .filter(measured)
+            .filter(|id| !self.run.holds(id))
+            .map(ToString::to_string)
+            .collect();
+        if open.is_empty() {
+            self.end_step(ix, StepOutcome::Passed);
+        } else if self.now >= until {
+            self.end_step(
+                ix,
+                StepOutcome::Failed {
+                    what: format!("does not hold: {}", open.join(", ")),
+                },
+            );
+        }
+    }
+
+    fn end(&mut self) {
+        let killed = self.run.is_killed();
+        if let Some(ix) = self.run.current {
+            self.end_step(ix, StepOutcome::Skipped);
+        }
+        // After a kill there is one hand, and it is not the engine's.
+        if !killed {
+            self.pay(AGAIN);
+        }
+        let began = self.run.ending.unwrap_or(self.now);
+        let owed: Vec<_> = self.run.owed().map(|debt| debt.id.clone()).collect();
+        let limit = if killed { KILLING } else { ENDING };
+        let waiting = if killed {
+            !self.run.kill_ended
+        } else {
+            !owed.is_empty()
+        };
+        if waiting && self.now < began.after(limit) {
+            return;
+        }
+        let (exit, summary) = self.verdict(owed.len());
+        if !owed.is_empty() {
+            self.emit(Fact::HandedOver { owed });
+        }
+        self.emit(Fact::RunEnded { exit, summary });
+    }
+
+    fn verdict(&self, owed: usize) -> (u8, String) {
+        if owed > 0 {
+            return (5, format!("{owed} debts owed: not proven gone"));
+        }
+        match &self.run.abort {
+            Some((_, Why::Killed { by })) => return (4, format!("killed by {by}, clean")),
+            Some((_, Why::Step { step, what }))
+                if matches!(self.run.playbook.steps.get(step.0), Some(Step::Baseline(_))) =>
+            {
+                return (1, what.clone());
+            }
+            Some((_, Why::Step { what, .. })) => return (3, format!("aborted, clean: {what}")),
+            Some((_, Why::Quit)) => return (3, "ended by the operator, clean".to_owned()),
+            Some((_, Why::StopCondition { check })) => {
+                return (3, format!("aborted by the stop condition on {check}, clean"));
+            }
+            Some((_, Why::JournalLost { error })) => {
+                return (3, format!("aborted, clean: journal lost: {error}"));
+            }
+            None => {}
+        }
+        let failed = self
+            .run
+            .steps
+            .iter()
+            .enumerate()
+            .find_map(|(n, step)| match &step.ended {
+                Some((_, StepOutcome::Failed { what })) => Some(format!("step {}: {what}", n + 1)),
+                _ => None,
+            });
+        match failed {
+            Some(what) => (1, what),
+            None => (0, "held".to_owned()),
+        }
+    }
+}

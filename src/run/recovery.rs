@@ -1,0 +1,138 @@
+//! The recovery clock: when it starts, when every signal is back, and what that is worth. Pure.
+
+use std::time::Duration;
+
+use super::{Kept, Objective, Run};
+use crate::evidence::Verdict;
+use crate::playbook::{ClockFrom, Recovery};
+use crate::units::{CheckId, Mark, human};
+
+impl Run {
+    /// From when the recovery time counts, once that is known.
+    pub(super) fn clock_start(&self, recovery: &Recovery) -> Option<Mark> {
+        let injected = self.fired.iter().filter_map(|fired| fired.injected).min()?;
+        match recovery.clock {
+            ClockFrom::FaultStart => Some(injected),
+            ClockFrom::FirstSymptom => self.symptom.as_ref().map(|(at, _, _)| *at),
+            ClockFrom::FaultEnd => self
+                .fired
+                .iter()
+                .map(|fired| fired.gone)
+                .collect::<Option<Vec<_>>>()?
+                .into_iter()
+                .max(),
+        }
+    }
+
+    /// Since when every recovery signal has held; `None` while one does not, or none was seen broken since the fault.
+    pub(super) fn all_back_since(&self, recovery: &Recovery, from: Mark) -> Option<Mark> {
+        let mut since = from;
+        let mut impact = false;
+        for id in &recovery.when {
+            let check = self
+                .checks
+                .get(id)
+                .filter(|check| check.verdict == Verdict::Holds)?;
+            impact |= check.broken_since_fault.is_some();
+            since = since.max(check.reading.at);
+        }
+        impact.then_some(since)
+    }
+
+    /// The first recovery signal that does not hold now.
+    pub(super) fn first_not_back(&self, recovery: &Recovery) -> Option<CheckId> {
+        let holds = |id: &&CheckId| {
+            self.checks
+                .get(*id)
+                .is_some_and(|check| check.verdict == Verdict::Holds)
+        };
+        recovery.when.iter().find(|id| !holds(id)).cloned()
+    }
+
+    /// The signal that came back last, and how fine its clock is.
+    fn slowest(&self, recovery: &Recovery) -> Option<(CheckId, Duration)> {
+        recovery
+            .when
+            .iter()
+            .filter_map(|id| self.checks.get(id).map(|check| (id, check)))
+            .filter(|(_, check)| check.broken_since_fault.is_some())
+            .max_by_key(|(_, check)| check.reading.at)
+            .map(|(id, check)| (id.clone(), check.reading.resolution))
+    }
+
+    /// The objective once every signal has held for long enough.
+    pub(super) fn judge_stable(&self, recovery: &Recovery, from: Mark, since: Mark) -> Objective {
+        let took = since.since(from);
+        let slowest = self.slowest(recovery);
+        let coarse = slowest
+            .as_ref()
+            .filter(|(_, resolution)| *resolution > recovery.target.0 / 4);
+        let kept = if let Some((id, resolution)) = coarse {
+            Kept::NotJudged {
+                why: format!(
+                    "{id} is seen to within {} only, coarser than a quarter of the target",
+                    human(*resolution)
+                ),
+            }
+        } else if took <= recovery.target.0 {
+            Kept::Met
+        } else if took <= recovery.acceptable.0 {
+            Kept::Acceptable
+        } else {
+            Kept::Missed
+        };
+        let stable = Some(since.after(recovery.hold.0));
+        Objective {
+            kept,
+            took: Some(took),
+            from: Some(from),
+            recovered: Some(since),
+            stable,
+            slowest,
+        }
+    }
+
+    /// The objective when the time for it is over and it is not stable.
+    pub(super) fn judge_unfinished(&self, recovery: &Recovery) -> Objective {
+        let missing = recovery.when.iter().find(|id| {
+            self.not_measured.contains_key(*id)
+                || self
+                    .checks
+                    .get(*id)
+                    .is_none_or(|check| check.verdict == Verdict::Unknown)
+        });
+        let broken = recovery.when.iter().any(|id| {
+            self.checks
+                .get(id)
+                .is_some_and(|c| c.broken_since_fault.is_some())
+        });
+        let kept = if let Some(id) = missing {
+            Kept::NotJudged {
+                why: format!("data was missing: {id}"),
+            }
+        } else if !self.fired.iter().any(|fired| fired.injected.is_some()) {
+            Kept::NotJudged {
+                why: "no fault was seen injected".to_owned(),
+            }
+        } else if !broken {
+            Kept::NotJudged {
+                why: format!("no impact seen by {}", names(&recovery.when)),
+            }
+        } else {
+            Kept::Missed
+        };
+        let from = self.objective_from;
+        Objective {
+            kept,
+            took: None,
+            from,
+            recovered: None,
+            stable: None,
+            slowest: self.slowest(recovery),
+        }
+    }
+}
+
+fn names(ids: &[CheckId]) -> String {
+    ids.iter().map(CheckId::as_str).collect::<Vec<_>>().join(", ")
+}
