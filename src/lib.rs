@@ -12,8 +12,9 @@
 //! | 2 | [`fault`] | what a fault owes, as data enough to undo it |
 //! | 2 | [`evidence`] | readings, expectations, bounded history |
 //! | 3 | [`playbook`] | the file that a game day follows |
-//! | 4 | [`run`] | the engine's words: inputs, facts, effects |
+//! | 4 | [`run`] | the engine: inputs in, facts out; state, decisions, recovery clock |
 //! | 4 | [`ports`] | what the driver needs of the outside world, as traits |
+//! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
 //! | 10 | [`cli`] | one file a command |
 //!
@@ -31,6 +32,8 @@ pub mod playbook;
 
 pub mod ports;
 pub mod run;
+
+pub mod journal;
 
 #[cfg(feature = "sim")]
 pub mod sim;
