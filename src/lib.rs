@@ -33,6 +33,7 @@ pub mod playbook;
 pub mod ports;
 pub mod run;
 
+pub mod cluster;
 pub mod journal;
 
 #[cfg(feature = "sim")]
