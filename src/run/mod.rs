@@ -13,3 +13,6 @@ pub use input::{Injected, Input};
 pub use order::{Order, Tag};
 pub use plan::{Judged, Plan, PlannedPod, Refusal};
 pub use state::{Arming, CheckState, Fired, Run, StepState};
+
+#[cfg(test)]
+mod tests;
