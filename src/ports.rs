@@ -179,3 +179,22 @@ pub struct KillSummary {
 
 /// Which checks a run has and what they say now; the probe tasks publish, the screen reads.
 pub type CheckBoard = watch::Receiver<std::collections::BTreeMap<CheckId, CheckNow>>;
+
+/// What pulls the kill switch. Never blocks and takes no lock that the engine or the screen can hold; the
+/// argument says by what (`ctrl-k`, `panic`, …).
+pub type KillSwitch = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A place at the console of a run: what it sees, and what it can ask for.
+pub struct Seat {
+    pub clock: crate::clock::Clock,
+    /// Every entry of the run from the first one on.
+    pub entries: mpsc::UnboundedReceiver<crate::run::Entry>,
+    pub views: Views,
+    pub checks: CheckBoard,
+    pub streamed: mpsc::Receiver<Streamed>,
+    pub kill_tells: mpsc::UnboundedReceiver<KillTells>,
+    pub orders: mpsc::UnboundedSender<crate::run::Order>,
+    pub kill: KillSwitch,
+    /// Why the context looks like production, if it does: firing wants its name typed.
+    pub production: Option<String>,
+}
