@@ -39,6 +39,11 @@ pub enum Input {
         verdict: Verdict,
         reading: Reading,
     },
+    /// A check has no probe here. It is never a pass.
+    NotMeasured {
+        check: CheckId,
+        why: String,
+    },
     /// The answer to an arming: the card, or why not.
     Planned {
         fault: FaultId,
@@ -48,6 +53,12 @@ pub enum Input {
     Injected {
         debt: DebtId,
         outcome: Injected,
+    },
+    /// The fault ended by its own clock: the cluster says that nothing of it is injected any more. The debt
+    /// stays until its object is gone as well.
+    FaultEnded {
+        debt: DebtId,
+        at: Mark,
     },
     /// What is seen of an undo; several may come for one.
     Reverted {

@@ -49,8 +49,25 @@ pub struct Fired {
     /// Since when an undo is under way.
     pub reverting: Option<Mark>,
     pub last_seen: Option<(Mark, Gone)>,
+    /// When its own clock had ended it, as the cluster said.
+    pub ended: Option<Mark>,
     /// When it was proven gone.
     pub gone: Option<Mark>,
+}
+
+impl Fired {
+    /// When nothing of it was injected any more, as far as that is known.
+    pub fn over(&self) -> Option<Mark> {
+        match (self.ended, self.gone) {
+            (Some(ended), Some(gone)) => Some(ended.min(gone)),
+            (ended, gone) => ended.or(gone),
+        }
+    }
+
+    /// Whether waiting may pay it: an undo is under way, none was tried yet, or looking again may help.
+    pub fn may_move(&self) -> bool {
+        self.reverting.is_some() || self.last_seen.as_ref().is_none_or(|(_, gone)| gone.is_moving())
+    }
 }
 
 /// A run at a moment.
@@ -230,6 +247,7 @@ impl Run {
             | Fact::Disarmed { .. }
             | Fact::InjectIntended { .. }
             | Fact::InjectSettled { .. }
+            | Fact::FaultEnded { .. }
             | Fact::RevertIntended { .. }
             | Fact::RevertSettled { .. } => self.fault_changed(at, fact),
             Fact::EndingBegan => self.ending = Some(at),
@@ -282,6 +300,7 @@ impl Run {
                     targets: Vec::new(),
                     reverting: None,
                     last_seen: None,
+                    ended: None,
                     gone: None,
                 });
             }
@@ -296,6 +315,11 @@ impl Run {
                         fired.targets.clone_from(targets);
                         fired.debt.undo = (**undo).clone();
                     }
+                }
+            }
+            Fact::FaultEnded { debt, at } => {
+                if let Some(fired) = self.fired_mut(debt) {
+                    fired.ended = fired.ended.or(Some(*at));
                 }
             }
             Fact::RevertIntended { debt } => {
