@@ -197,6 +197,8 @@ impl Out<'_> {
                 verdict,
                 reading,
             } => self.seen(check, verdict, reading),
+            Input::ClockJumped { by_seconds } => self.emit(Fact::ClockJumped { by_seconds }),
+            Input::Resumed { how } => self.emit(Fact::RunResumed { how }),
             Input::NotMeasured { check, why } => {
                 if !self.run.not_measured.contains_key(&check) {
                     self.emit(Fact::CheckNotMeasured { check, why });

@@ -39,6 +39,14 @@ pub enum Input {
         verdict: Verdict,
         reading: Reading,
     },
+    /// The system's wall time moved against the run's clock.
+    ClockJumped {
+        by_seconds: i64,
+    },
+    /// The run was taken up again after a crash.
+    Resumed {
+        how: crate::clock::Resumed,
+    },
     /// A check has no probe here. It is never a pass.
     NotMeasured {
         check: CheckId,

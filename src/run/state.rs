@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Fact, Injected, Objective, Plan, StepOutcome, Ticked, Unattended, Why};
-use crate::evidence::{Reading, Verdict};
+use crate::evidence::{Observed, Reading, Verdict};
 use crate::fault::{Debt, Gone};
 use crate::playbook::{Playbook, Step};
 use crate::units::{CheckId, DebtId, FaultId, Mark, StepIx};
@@ -135,6 +135,23 @@ impl Run {
         }
     }
 
+    /// The run that these entries tell of; `None` when they do not tell of its beginning.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a super::Entry>) -> Option<Self> {
+        let mut run: Option<Self> = None;
+        for entry in entries {
+            if let Fact::RunStarted {
+                playbook, unattended, ..
+            } = &entry.fact
+            {
+                run.get_or_insert_with(|| Self::new((**playbook).clone(), *unattended));
+            }
+            if let Some(run) = &mut run {
+                run.evolve(entry.at, &entry.fact);
+            }
+        }
+        run
+    }
+
     /// The step that is under way.
     pub fn step_now(&self) -> Option<(StepIx, &Step)> {
         let ix = self.current?;
@@ -252,12 +269,27 @@ impl Run {
             | Fact::RevertSettled { .. } => self.fault_changed(at, fact),
             Fact::EndingBegan => self.ending = Some(at),
             Fact::KillEnded { .. } => self.kill_ended = true,
-            Fact::RunResumed { .. }
-            | Fact::ClockJumped { .. }
+            Fact::RunResumed { .. } => self.resumed(at),
+            Fact::ClockJumped { .. }
             | Fact::NoteAdded { .. }
             | Fact::TimeCorrected { .. }
             | Fact::HandedOver { .. }
             | Fact::Unknown(_) => {}
+        }
+    }
+
+    /// What was under way in the process that died is under way no more, and nobody looked meanwhile.
+    fn resumed(&mut self, at: Mark) {
+        self.arming = None;
+        for fired in &mut self.fired {
+            fired.reverting = None;
+        }
+        for check in self.checks.values_mut() {
+            check.verdict = Verdict::Unknown;
+            check.reading.at = at;
+            check.reading.observed = Observed::NoData {
+                why: "the console was not running".to_owned(),
+            };
         }
     }
 
