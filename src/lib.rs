@@ -16,6 +16,7 @@
 //! | 4 | [`ports`] | what the driver needs of the outside world, as traits |
 //! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
+//! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 10 | [`cli`] | one file a command |
 //!
 //! `text` is a room that the plan of the house did not have: the screen, the headless lines and the reports must
@@ -38,5 +39,7 @@ pub mod journal;
 
 #[cfg(feature = "sim")]
 pub mod sim;
+
+pub mod report;
 
 pub mod cli;
