@@ -17,6 +17,7 @@
 //! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
 //! | 8 | [`drive`] | the loop of a run: journal, executor, probes, lease |
+//! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 10 | [`cli`] | one file a command |
 //!
 //! `text` is a room that the plan of the house did not have: the screen, the headless lines and the reports must
@@ -41,5 +42,6 @@ pub mod journal;
 pub mod sim;
 
 pub mod drive;
+pub mod report;
 
 pub mod cli;
