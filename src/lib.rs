@@ -42,6 +42,7 @@ pub mod journal;
 pub mod sim;
 
 pub mod drive;
+pub mod headless;
 pub mod report;
 
 pub mod cli;
