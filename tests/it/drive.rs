@@ -8,7 +8,7 @@ use firedrill::clock::Clock;
 use firedrill::drive::{Begin, CheckPublisher, Driven, Driver, Outfit, Recorder};
 use firedrill::evidence::{Observed, Reading, Verdict};
 use firedrill::fault::{ChaosRef, ClusterPin, Debt, Gone, Lasting, Undo};
-use firedrill::journal::{Process, RunDir, Store, Writer};
+use firedrill::journal::{JournalError, Process, RunDir, Store, Writer};
 use firedrill::playbook::{
     BaselineStep, Check, ClockFrom, Fault, Limits, ObserveStep, Playbook, RecoverStep, Recovery, Span, Step,
     Target, Title, VerifyStep,
@@ -352,7 +352,13 @@ async fn a_run_whose_console_died_is_taken_up_and_pays() {
     assert!(driving.await.expect_err("it was cut off").is_cancelled());
 
     // The lock first: whoever wrote has then written its last.
-    let writer = first.dir.writer(Process::Console).expect("nobody holds it");
+    let writer = loop {
+        match first.dir.writer(Process::Console) {
+            Ok(writer) => break writer,
+            Err(JournalError::Held { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
     let journal = first.dir.read().expect("a journal");
     let old: Vec<Entry> = journal.entries().cloned().collect();
     assert_eq!(first.dir.owed().expect("debts").debts.len(), 1);
