@@ -1,6 +1,8 @@
 //! A run as JSON for programs. The shape is a promise of its own: fields are added, never renamed; a change that
 //! breaks a reader takes a new version. Pure.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use super::fold::{Marked, Moment, Note, Outcome, Summary, Told};
 use super::stories::{CheckStory, FaultStory, ObjectiveStory, StepStory};
 use super::words::{exit_words, tag_word};
 use crate::run::{Kept, Unattended};
+use crate::text::printable;
 use crate::units::Mark;
 
 /// The version of the shape.
@@ -90,6 +93,25 @@ pub fn entries(summary: &Summary) -> Value {
         "entries": summary.timeline.iter().map(entry).collect::<Vec<_>>(),
         "record": record(summary),
     })
+}
+
+/// JSON as text that a terminal can be shown: what could mislead it stands there as `\\u…`, which means the same.
+pub fn text(value: &Value) -> String {
+    let plain = format!("{value:#}");
+    let mut out = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        let mut one = [0; 4];
+        if c.is_ascii() || matches!(printable(c.encode_utf8(&mut one)), Cow::Borrowed(_)) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing into a string cannot fail.
+            let _infallible = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out.push('\n');
+    out
 }
 
 fn nanos(span: Duration) -> u64 {

@@ -12,7 +12,7 @@ pub mod table;
 pub mod words;
 
 pub use fold::{Answer, Correction, Kill, Life, Marked, Moment, Note, Outcome, Summary, Told};
-pub use json::{VERSION, entries, json};
+pub use json::{VERSION, entries, json, text as json_text};
 pub use lines::lines;
 pub use markdown::markdown;
 pub use row::{NOT_IN_A_ROW, Row};
