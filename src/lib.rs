@@ -16,6 +16,8 @@
 //! | 4 | [`ports`] | what the driver needs of the outside world, as traits |
 //! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
+//! | 8 | [`drive`] | the loop of a run: journal, executor, probes, lease |
+//! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 10 | [`cli`] | one file a command |
 //!
 //! `text` is a room that the plan of the house did not have: the screen, the headless lines and the reports must
@@ -38,5 +40,9 @@ pub mod journal;
 
 #[cfg(feature = "sim")]
 pub mod sim;
+
+pub mod drive;
+pub mod headless;
+pub mod report;
 
 pub mod cli;

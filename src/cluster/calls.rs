@@ -166,6 +166,24 @@ impl Cluster {
             .and_then(|event| event.message)
     }
 
+    /// What a webhook says to a change that changes nothing: with the webhook away no status is written and no
+    /// finalizer goes, while deletes are still taken.
+    pub async fn webhook_refusal(&self, object: &ChaosRef) -> Option<String> {
+        let kind = ChaosKind::of(object);
+        let params = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        let api = self.chaos_api(&kind, Some(&object.namespace));
+        let patch = json!({"metadata": {"annotations": {}}});
+        match api.patch(&object.name, &params, &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.message.contains("webhook") => {
+                Some(status.message.clone())
+            }
+            Ok(_) | Err(_) => None,
+        }
+    }
+
     /// The names of all namespaces.
     pub async fn namespaces(&self) -> Result<Vec<String>, ApiFault> {
         let api: Api<Namespace> = Api::all(self.calls());

@@ -179,6 +179,24 @@ pub fn builtin(id: &str, target: &Target) -> Option<Check> {
     })
 }
 
+impl Playbook {
+    /// The stop conditions with an expectation of their own, as checks: the same probe, judged by it.
+    pub fn stop_checks(&self) -> Vec<Check> {
+        let all = self.all_checks();
+        let own = self.stop_when.iter().filter_map(|stop| {
+            let expect = stop.expect.clone()?;
+            let check = all.iter().find(|check| check.id == stop.check)?.clone();
+            Some(Check {
+                id: stop.signal(),
+                expect: Some(expect),
+                for_: None,
+                ..check
+            })
+        });
+        own.collect()
+    }
+}
+
 /// What the drill is aimed at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -355,6 +373,16 @@ pub struct StopCondition {
     #[schemars(with = "Option<String>")]
     pub expect: Option<Expect>,
     pub broken_for: Span,
+}
+
+impl StopCondition {
+    /// What it listens to: the check, or the check's probe judged by the condition's own expectation.
+    pub fn signal(&self) -> CheckId {
+        match self.expect {
+            Some(_) => self.check.stop_signal(),
+            None => self.check.clone(),
+        }
+    }
 }
 
 /// From when the recovery time counts.
