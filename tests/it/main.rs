@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
 mod floors;
+mod journal;
+mod journal_samples;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
