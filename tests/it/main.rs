@@ -3,6 +3,8 @@
 
 mod drive;
 mod floors;
+mod journal;
+mod journal_samples;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
