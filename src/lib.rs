@@ -16,6 +16,7 @@
 //! | 4 | [`ports`] | what the driver needs of the outside world, as traits |
 //! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
+//! | 7 | [`guard`] | gate, latch and the sweep: what stops everything |
 //! | 8 | [`drive`] | the loop of a run: journal, executor, probes, lease |
 //! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 10 | [`cli`] | one file a command |
@@ -42,6 +43,7 @@ pub mod journal;
 pub mod sim;
 
 pub mod drive;
+pub mod guard;
 pub mod report;
 
 pub mod cli;
