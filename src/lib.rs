@@ -17,6 +17,7 @@
 //! | 5 | [`cluster`] | the one owner of Kubernetes clients |
 //! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
+//! | 7 | [`guard`] | gate, latch and the sweep: what stops everything |
 //! | 8 | [`drive`] | the loop of a run: journal, executor, probes, lease |
 //! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 6 | [`inject`] | what can break and restore a target: Chaos Mesh |
@@ -46,6 +47,7 @@ pub mod sim;
 
 pub mod drive;
 pub mod headless;
+pub mod guard;
 pub mod report;
 
 pub mod cli;

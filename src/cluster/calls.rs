@@ -159,6 +159,28 @@ impl Cluster {
             .map_err(|error| ApiFault::of(&error, || right("patch", &kind.plural, Some(&object.namespace))))
     }
 
+    /// Takes all finalizers off exactly the object of this uid. What they held back does not happen any more: the
+    /// fault may stay where it is.
+    pub async fn force_chaos(&self, object: &ChaosRef, uid: &str) -> Result<Deleted, ApiFault> {
+        let kind = ChaosKind::of(object);
+        // A uid in a patch is a precondition.
+        let patch = json!({"metadata": {"uid": uid, "finalizers": null}});
+        let patched = self
+            .chaos_api(&kind, Some(&object.namespace))
+            .patch(&object.name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await;
+        match patched {
+            Ok(_) => Ok(Deleted::Asked),
+            Err(error) => {
+                match ApiFault::of(&error, || right("patch", &kind.plural, Some(&object.namespace))) {
+                    ApiFault::NotFound => Ok(Deleted::Absent),
+                    ApiFault::Conflict { message } if message.contains("UID") => Ok(Deleted::Absent),
+                    fault => Err(fault),
+                }
+            }
+        }
+    }
+
     /// What the cluster told about an object and has not forgotten yet (it does so after an hour or so).
     pub async fn events_about(&self, object: &ChaosRef) -> Result<Vec<Event>, ApiFault> {
         let api: Api<Event> = Api::namespaced(self.calls(), &object.namespace);
