@@ -21,3 +21,5 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+#[cfg(feature = "sim")]
+mod watch;
