@@ -4,6 +4,8 @@
 mod floors;
 mod journal;
 mod journal_samples;
+mod report;
+mod report_command;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
