@@ -5,6 +5,8 @@ mod drive;
 mod floors;
 mod journal;
 mod journal_samples;
+mod report;
+mod report_command;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
