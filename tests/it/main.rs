@@ -1,7 +1,12 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
+mod drive;
 mod floors;
+mod journal;
+mod journal_samples;
+mod report;
+mod report_command;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
@@ -18,3 +23,5 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+#[cfg(feature = "sim")]
+mod watch;
