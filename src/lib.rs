@@ -47,11 +47,11 @@ pub mod journal;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub mod tui;
 pub mod drive;
-pub mod headless;
 pub mod guard;
+pub mod headless;
 pub mod report;
+pub mod tui;
 
 pub mod watch;
 

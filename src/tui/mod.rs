@@ -23,6 +23,5 @@ pub mod theme;
 pub mod times;
 pub mod update;
 pub mod view;
-mod words;
 
 pub use seat::{Left, Options, TuiError, run};

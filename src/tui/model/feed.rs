@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ports::{ChaosRow, CheckNow, Freshness, PodRow};
-use crate::run::{Entry, Fact, Injected, Kept, StepOutcome, Tag};
+use crate::report::words::{self, Names, Sign};
+use crate::run::{Entry, Fact, Tag};
 use crate::units::{CheckId, Mark, Stamp};
 
 /// The latest of something that is replaced whole.
@@ -39,7 +40,7 @@ pub enum Lines {
     Events,
 }
 
-/// What a fact means for people at a glance.
+/// How something that is said is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     Plain,
@@ -56,11 +57,13 @@ pub struct Told {
     pub wall: Stamp,
     pub text: String,
     pub tags: Vec<Tag>,
-    pub tone: Tone,
+    pub sign: Sign,
+    /// Whether the list of steps says the same.
+    pub is_step: bool,
 }
 
 impl Told {
-    pub fn of(entry: &Entry, text: String) -> Self {
+    pub fn of(entry: &Entry, names: &Names) -> Self {
         let tags = match &entry.fact {
             Fact::NoteAdded { tags, .. } => tags.clone(),
             _ => Vec::new(),
@@ -69,9 +72,21 @@ impl Told {
             seq: entry.seq,
             at: entry.at,
             wall: entry.wall,
-            text,
+            text: words::sentence(&entry.fact, names),
             tags,
-            tone: tone(&entry.fact),
+            sign: words::sign(&entry.fact),
+            is_step: matches!(entry.fact, Fact::StepBegan { .. } | Fact::StepEnded { .. }),
+        }
+    }
+}
+
+impl From<words::Tone> for Tone {
+    fn from(tone: words::Tone) -> Self {
+        match tone {
+            words::Tone::Plain | words::Tone::Fault | words::Tone::Person => Self::Plain,
+            words::Tone::Good => Self::Good,
+            words::Tone::Caution => Self::Amber,
+            words::Tone::Bad => Self::Wrong,
         }
     }
 }
@@ -82,72 +97,4 @@ pub struct Toast {
     pub text: String,
     pub tone: Tone,
     pub at: Mark,
-}
-
-fn tone(fact: &Fact) -> Tone {
-    use crate::evidence::Verdict;
-    match fact {
-        Fact::CheckChanged { verdict, .. } => match verdict {
-            Verdict::Holds => Tone::Good,
-            Verdict::Broken => Tone::Wrong,
-            Verdict::Unknown => Tone::Amber,
-        },
-        Fact::StepEnded { outcome, .. } => match outcome {
-            StepOutcome::Passed => Tone::Good,
-            StepOutcome::Overridden { .. } | StepOutcome::Skipped => Tone::Amber,
-            StepOutcome::Failed { .. } => Tone::Wrong,
-        },
-        Fact::InjectSettled { outcome, .. } => match outcome {
-            Injected::Yes { .. } => Tone::Plain,
-            Injected::No { .. } => Tone::Wrong,
-        },
-        Fact::RevertSettled { gone, .. } => {
-            if gone.pays() {
-                Tone::Good
-            } else {
-                Tone::Amber
-            }
-        }
-        Fact::ObjectiveStopped { objective } => match objective.kept {
-            Kept::Met => Tone::Good,
-            Kept::Acceptable | Kept::NotJudged { .. } => Tone::Amber,
-            Kept::Missed => Tone::Wrong,
-        },
-        Fact::KillEnded { clear: true } | Fact::Recovering { .. } | Fact::BaselineBegan => Tone::Good,
-        Fact::RunEnded { exit, .. } => match exit {
-            0 => Tone::Good,
-            _ => Tone::Wrong,
-        },
-        Fact::CheckNotMeasured { .. }
-        | Fact::Refused { .. }
-        | Fact::BaselineBroken { .. }
-        | Fact::StopConditionRunning { .. }
-        | Fact::ClockJumped { .. } => Tone::Amber,
-        Fact::Symptom { .. }
-        | Fact::Relapsed { .. }
-        | Fact::GateClosed { .. }
-        | Fact::AbortBegan { .. }
-        | Fact::HandedOver { .. }
-        | Fact::KillEnded { clear: false } => Tone::Wrong,
-        Fact::RunStarted { .. }
-        | Fact::RunResumed { .. }
-        | Fact::StepBegan { .. }
-        | Fact::ItemTicked { .. }
-        | Fact::Answered { .. }
-        | Fact::PredictionsLocked
-        | Fact::PredictionScored { .. }
-        | Fact::ArmAsked { .. }
-        | Fact::Armed { .. }
-        | Fact::Disarmed { .. }
-        | Fact::InjectIntended { .. }
-        | Fact::Detected
-        | Fact::Mitigated
-        | Fact::RevertIntended { .. }
-        | Fact::ObjectiveStarted { .. }
-        | Fact::StopConditionCleared { .. }
-        | Fact::NoteAdded { .. }
-        | Fact::TimeCorrected { .. }
-        | Fact::EndingBegan
-        | Fact::Unknown(_) => Tone::Plain,
-    }
 }

@@ -7,11 +7,11 @@ use super::{Dialog, KillState, Lines, List, Seen, Sight, Toast, Told, Tone};
 use crate::evidence::Ring;
 use crate::fault::ClusterPin;
 use crate::ports::{ChaosRow, CheckNow, EventLine, LogLine, PodRow, Streamed};
+use crate::report::words::Names;
 use crate::run::{Arming, Entry, Fact, Injected, Run, Why};
 use crate::tui::console_log::Scroll;
 use crate::tui::keys::{Chords, Screen};
 use crate::tui::theme::Look;
-use crate::tui::words;
 use crate::units::{CheckId, Mark, RunId, Stamp};
 
 /// Lines of logs that are kept.
@@ -73,6 +73,8 @@ pub struct Model {
     pub events: Ring<EventLine>,
     /// Lines that were let go before they came here.
     pub lost: u64,
+    /// What numbers in facts are called in this playbook.
+    pub names: Names,
     pub told: Ring<Told>,
     pub corrections: BTreeMap<u64, Mark>,
     pub kill: KillState,
@@ -105,6 +107,7 @@ impl Model {
             logs: Ring::new(LOGS),
             events: Ring::new(EVENTS),
             lost: 0,
+            names: Names::default(),
             told: Ring::new(ENTRIES),
             corrections: BTreeMap::new(),
             kill: KillState::default(),
@@ -261,14 +264,13 @@ impl Model {
                 speed: clock.speed,
                 version: version.clone(),
             });
+            self.names = Names::of(playbook);
             self.run = Some(Run::new((**playbook).clone(), *unattended));
         }
         if let Some(run) = &mut self.run {
             run.evolve(entry.at, &entry.fact);
         }
-        let playbook = self.run.as_ref().map(|run| &run.playbook);
-        let text = words::sentence(&entry.fact, playbook, &self.look.language);
-        self.told.push(Told::of(entry, text));
+        self.told.push(Told::of(entry, &self.names));
         self.react(entry);
     }
 
@@ -304,7 +306,7 @@ impl Model {
             | Fact::Mitigated
             | Fact::NoteAdded { .. } => {
                 if let Some(told) = self.told.last() {
-                    let (tone, text) = (told.tone, told.text.clone());
+                    let (tone, text) = (Tone::from(told.sign.tone), told.text.clone());
                     self.say(tone, text);
                 }
             }
@@ -401,8 +403,4 @@ fn event_matches(line: &EventLine, filter: &str) -> bool {
 
 fn told_matches(told: &Told, filter: &str) -> bool {
     any([&told.text], filter)
-        || told
-            .tags
-            .iter()
-            .any(|tag| list::matches(words::tag(*tag), filter))
 }

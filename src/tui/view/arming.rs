@@ -8,7 +8,6 @@ use crate::run::{Arming, Plan, Refusal};
 use crate::text;
 use crate::tui::model::{Dialog, Lock, Model};
 use crate::tui::theme::{Ink, sign};
-use crate::tui::words;
 use crate::units::human;
 
 /// The card's lines; the line to type into is drawn below them.
@@ -24,7 +23,7 @@ pub fn lines(pen: &Pen<'_>, model: &Model, dialog: &Dialog, wide: u16) -> Vec<Li
         Some(Arming::Asked { fault, at, .. }) => {
             let said = format!(
                 " Asking the cluster what {fault} would hit: {}. Nothing is created by that.",
-                words::since(model.now, *at)
+                human(std::time::Duration::from_secs(model.now.since(*at).as_secs()))
             );
             wrapped(&said, wide, pen.ink(Ink::Plain))
         }

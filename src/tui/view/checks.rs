@@ -70,7 +70,9 @@ fn one(pen: &Pen<'_>, model: &Model, run: &Run, check: &Check, wide: usize) -> L
         ]);
     }
     let now = verdict(model, run, &check.id);
+    let is_due = super::header::is_due(check, !run.fired.is_empty());
     let (mark, ink) = match now {
+        None if !is_due => (sign::OFF, Ink::Faint),
         Some(Verdict::Holds) => (sign::ON, Ink::Good),
         Some(Verdict::Broken) => (sign::WRONG, Ink::Wrong),
         Some(Verdict::Unknown) | None => (sign::UNKNOWN, Ink::Amber),
@@ -81,7 +83,7 @@ fn one(pen: &Pen<'_>, model: &Model, run: &Run, check: &Check, wide: usize) -> L
         .map(|now| &now.reading)
         .or_else(|| run.checks.get(&check.id).map(|check| &check.reading));
     let seen = reading.map_or_else(
-        || "not seen yet".to_owned(),
+        || if is_due { "not seen yet" } else { "later" }.to_owned(),
         |reading| shown(&reading.observed, check.expect.as_ref()),
     );
     let expect = check

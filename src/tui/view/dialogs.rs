@@ -7,13 +7,13 @@ use tui_input::Input;
 use super::pen::{Pen, first_row, row_of, wrapped};
 use super::{arming, help};
 use crate::playbook::Step;
+use crate::report::words;
 use crate::run::Run;
 use crate::text;
 use crate::tui::keys::Row;
 use crate::tui::layout::stack;
 use crate::tui::model::{Correction, Dialog, Field, Model, TAGS};
 use crate::tui::theme::{Ink, sign};
-use crate::tui::words;
 
 /// Draws the topmost dialog; gives the place of the cursor where something is written.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Option<Position> {
@@ -36,7 +36,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
                 let mark = if tags.contains(&row) { "[x]" } else { "[ ]" };
                 let ink = if row == *chosen { Ink::Strong } else { Ink::Plain };
                 let at = if row == *chosen { "▸" } else { " " };
-                let line = Line::styled(format!(" {at}{mark} {}", words::tag(*tag)), pen.ink(ink));
+                let line = Line::styled(format!(" {at}{mark} {}", words::tag_word(*tag)), pen.ink(ink));
                 pen.line(row_of(parts[2], row), &line);
             }
             cursor
@@ -54,7 +54,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             let step = model
                 .run
                 .as_ref()
-                .and_then(|run| run.current.map(|ix| words::step(Some(&run.playbook), ix)))
+                .and_then(|run| run.current.map(|ix| super::now::step_name(run, ix)))
                 .unwrap_or_default();
             let said =
                 format!("Ends step {step} although it is not as it should be. The record wants a reason.");

@@ -110,7 +110,7 @@ fn one(pen: &Pen<'_>, model: &Model, row: &ChaosRow, wide: u16) -> Line<'static>
     let (name, action) = widths(wide);
     let (mark, ink) = if row.deleting {
         (sign::MOVING, Ink::Amber)
-    } else if row.injected.0 > 0 {
+    } else if row.injected.0 > 0 && !row.ended {
         (sign::ON, Ink::Wrong)
     } else {
         (sign::OFF, Ink::Amber)
@@ -139,7 +139,11 @@ fn one(pen: &Pen<'_>, model: &Model, row: &ChaosRow, wide: u16) -> Line<'static>
     }
     spans.push(Span::raw(format!(" {}", number(&injected, 8))));
     if action > 0 {
-        let phase = if row.deleting { "deleting" } else { &row.phase };
+        let phase = match (row.deleting, row.ended) {
+            (true, _) => "deleting",
+            (false, true) => "ended",
+            (false, false) => &row.phase,
+        };
         spans.push(Span::styled(format!(" {}", cell(phase, 12)), pen.ink(ink)));
     }
     Line::from(spans)

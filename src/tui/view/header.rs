@@ -5,13 +5,15 @@ use ratatui::text::{Line, Span};
 
 use super::pen::{Pen, cell, number, width_of};
 use crate::evidence::Verdict;
+use crate::playbook::{Check, When};
 use crate::ports::Freshness;
+use crate::report::words;
 use crate::run::Run;
 use crate::text;
 use crate::tui::layout::Parts;
 use crate::tui::model::{Feed, Model};
 use crate::tui::theme::{Ink, sign};
-use crate::tui::{times, words};
+use crate::tui::times;
 
 pub fn draw(pen: &mut Pen<'_>, model: &Model, parts: &Parts) {
     name(pen, model, parts.name);
@@ -34,9 +36,10 @@ fn name(pen: &mut Pen<'_>, model: &Model, area: Rect) {
             "{}/{} {}",
             ix.number(),
             run.steps.len(),
-            words::step(Some(&run.playbook), ix)
-                .split_once(' ')
-                .map_or(String::new(), |(_, word)| word.to_owned())
+            run.playbook
+                .steps
+                .get(ix.0)
+                .map_or_else(String::new, words::step_title)
         ),
         None if run.is_over() => "over".to_owned(),
         None => "ending".to_owned(),
@@ -134,6 +137,7 @@ fn lamp(pen: &Pen<'_>, model: &Model, wide: usize) -> Span<'static> {
     let Some(run) = &model.run else {
         return Span::styled(format!("{steady}{}", sign::UNKNOWN), pen.ink(Ink::Faint));
     };
+    let fired = !run.fired.is_empty();
     let (mut broken, mut unknown) = (0, 0);
     for check in run.playbook.all_checks() {
         if run.not_measured.contains_key(&check.id) {
@@ -142,7 +146,8 @@ fn lamp(pen: &Pen<'_>, model: &Model, wide: usize) -> Span<'static> {
         match verdict(model, run, &check.id) {
             Some(Verdict::Holds) => {}
             Some(Verdict::Broken) => broken += 1,
-            Some(Verdict::Unknown) | None => unknown += 1,
+            Some(Verdict::Unknown) => unknown += 1,
+            None => unknown += usize::from(is_due(&check, fired)),
         }
     }
     if broken > 0 {
@@ -158,6 +163,15 @@ fn lamp(pen: &Pen<'_>, model: &Model, wide: usize) -> Span<'static> {
     } else {
         Span::styled(format!("{steady}{} holds", sign::ON), pen.ink(Ink::Good))
     }
+}
+
+/// Whether a check should have been seen by now.
+pub fn is_due(check: &Check, fired: bool) -> bool {
+    fired
+        || check
+            .when
+            .iter()
+            .any(|when| matches!(when, When::Before | When::Always))
 }
 
 /// What a check says now: the board is newer than the facts.

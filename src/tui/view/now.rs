@@ -5,11 +5,12 @@ use ratatui::text::{Line, Span};
 
 use super::pen::{Pen, wrapped};
 use crate::playbook::{BaselineStep, ChecklistStep, DebriefStep, Fault, Step, VerifyStep};
+use crate::report::words;
 use crate::run::{Run, StepState, Why};
 use crate::text;
 use crate::tui::model::{Feed, Model};
 use crate::tui::theme::{Ink, sign};
-use crate::tui::{times, words};
+use crate::tui::times;
 use crate::units::{StepIx, human};
 
 /// The panel's heading and lines, and the line that must stay in sight.
@@ -101,7 +102,17 @@ pub fn now(pen: &Pen<'_>, model: &Model, wide: u16) -> Now {
 }
 
 fn heading(run: &Run, ix: StepIx) -> String {
-    format!("NOW {}", words::step(Some(&run.playbook), ix))
+    format!("NOW {}", step_name(run, ix))
+}
+
+/// `4 fault kill-one`.
+pub fn step_name(run: &Run, ix: StepIx) -> String {
+    let title = run
+        .playbook
+        .steps
+        .get(ix.0)
+        .map_or_else(String::new, words::step_title);
+    format!("{} {title}", ix.number())
 }
 
 struct Part<'a> {
@@ -231,7 +242,7 @@ impl Part<'_> {
         );
         self.say(&said, Ink::Faint);
         for (check, since) in &run.stop_running {
-            let Some(stop) = run.playbook.stop_when.iter().find(|stop| stop.check == *check) else {
+            let Some(stop) = run.playbook.stop_when.iter().find(|stop| stop.signal() == *check) else {
                 continue;
             };
             let left = stop.broken_for.0.saturating_sub(self.model.now.since(*since));
@@ -300,7 +311,7 @@ fn ending(pen: &Pen<'_>, model: &Model, run: &Run, wide: u16) -> Now {
     };
     if let Some((at, why)) = &run.abort {
         part.say(
-            &format!("{at} {}", words::why(why, Some(&run.playbook))),
+            &format!("{at} {}", words::why_words(why, &model.names)),
             Ink::Amber,
         );
     }
@@ -358,18 +369,11 @@ fn over(pen: &Pen<'_>, model: &Model, run: &Run, wide: u16) -> Now {
         );
     }
     if let Some(objective) = &run.objective {
-        let took = objective.took.map_or_else(
-            || "not recovered".to_owned(),
-            |took| format!("recovered in {}", human(took)),
-        );
-        part.say(
-            &format!("Objective: {took}, {}", words::kept(&objective.kept)),
-            Ink::Plain,
-        );
+        part.say(&words::objective_words(objective), Ink::Plain);
     }
     for (ix, state) in run.steps.iter().enumerate() {
         if let Some((_, crate::run::StepOutcome::Failed { what })) = &state.ended {
-            let step = words::step(Some(&run.playbook), StepIx(ix));
+            let step = step_name(run, StepIx(ix));
             part.say(&format!("{} {step}: {what}", sign::WRONG), Ink::Amber);
         }
     }

@@ -298,7 +298,7 @@ fn others(pen: &Pen<'_>, model: &Model) -> Line<'static> {
         .chaos
         .rows
         .iter()
-        .filter(|row| row.run.as_deref() != own || own.is_none())
+        .filter(|row| !row.ended && (row.run.as_deref() != own || own.is_none()))
         .count();
     if foreign == 0 {
         return Line::default();
@@ -329,6 +329,13 @@ fn fault(pen: &Pen<'_>, model: &Model, fired: &Fired, room: usize) -> Line<'stat
 fn state(fired: &Fired) -> (&'static str, Ink, String) {
     if fired.reverting.is_some() {
         return (sign::MOVING, Ink::Amber, "being undone".to_owned());
+    }
+    if fired.ended.is_some() {
+        return (
+            sign::OFF,
+            Ink::Amber,
+            "its own clock ended it; still owed".to_owned(),
+        );
     }
     if let Some((_, gone)) = &fired.last_seen {
         return (sign::UNKNOWN, Ink::Amber, gone.to_string());

@@ -3,13 +3,12 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::footer::toned;
 use super::pen::{Pen, first_row, row_of, wrapped};
+use crate::report::words::Tone;
 use crate::tui::keys::Screen;
 use crate::tui::layout::stack;
-use crate::tui::model::{Model, Told, Tone};
+use crate::tui::model::{Model, Told};
 use crate::tui::theme::Ink;
-use crate::tui::words;
 
 pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let (rows, rest) = model.rows(Screen::Timeline);
@@ -49,11 +48,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         && let Some(told) = at.and_then(|at| model.entry(rows[at]))
     {
         let inner = pen.panel(parts[1], &when(model, told));
-        let mut said = told.text.clone();
-        for tag in &told.tags {
-            said = format!("{said} #{}", words::tag(*tag));
-        }
-        pen.lines(inner, &wrapped(&said, inner.width, pen.ink(Ink::Plain)), 0);
+        pen.lines(inner, &wrapped(&told.text, inner.width, pen.ink(Ink::Plain)), 0);
     }
 }
 
@@ -68,7 +63,14 @@ fn when(model: &Model, told: &Told) -> String {
 }
 
 fn one(pen: &Pen<'_>, model: &Model, told: &Told, wide: u16) -> Line<'static> {
-    let (mark, ink) = toned(told.tone);
+    // What was wrong then is not wrong now: no red here, the sign says it.
+    let ink = match told.sign.tone {
+        Tone::Good => Ink::Good,
+        Tone::Caution | Tone::Bad => Ink::Amber,
+        Tone::Plain => Ink::Faint,
+        Tone::Fault => Ink::Strong,
+        Tone::Person => Ink::Title,
+    };
     let at = model.time_of(told);
     let corrected = if at == told.at { " " } else { "~" };
     let mut spans = vec![Span::styled(format!(" {corrected}{at} "), pen.ink(Ink::Faint))];
@@ -78,19 +80,10 @@ fn one(pen: &Pen<'_>, model: &Model, told: &Told, wide: u16) -> Line<'static> {
             pen.ink(Ink::Faint),
         ));
     }
-    // What was wrong then is not wrong now: no red here, the sign says it.
-    let ink = if ink == Ink::Wrong { Ink::Amber } else { ink };
-    spans.push(Span::styled(format!("{mark} "), pen.ink(ink)));
-    for tag in &told.tags {
-        spans.push(Span::styled(
-            format!("#{} ", words::tag(*tag)),
-            pen.ink(Ink::Title),
-        ));
-    }
-    let said = if told.tags.is_empty() {
-        Ink::Plain
-    } else {
-        Ink::Strong
+    spans.push(Span::styled(format!("{} ", told.sign.glyph), pen.ink(ink)));
+    let said = match told.sign.tone {
+        Tone::Person | Tone::Fault => Ink::Strong,
+        Tone::Plain | Tone::Good | Tone::Caution | Tone::Bad => Ink::Plain,
     };
     spans.push(Span::styled(told.text.clone(), pen.ink(said)));
     Line::from(spans)
@@ -107,7 +100,7 @@ pub fn panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         .told
         .iter()
         .rev()
-        .filter(|told| told.tone != Tone::Plain || !told.text.starts_with("step "))
+        .filter(|told| !told.is_step)
         .take(room)
         .collect();
     for (row, told) in newest.iter().rev().enumerate() {
