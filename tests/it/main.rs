@@ -23,5 +23,6 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+mod tui;
 #[cfg(feature = "sim")]
 mod watch;
