@@ -1,11 +1,15 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
 pub mod list;
+mod outcome;
+mod play;
 mod record;
 pub mod report;
+pub mod run;
 pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -22,6 +26,11 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Walk the built-in game day on an embedded cluster.
+    #[cfg(feature = "sim")]
+    Demo(run::DemoArgs),
+    /// Walk a playbook on a cluster.
+    Run(Box<run::RunArgs>),
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
@@ -38,6 +47,9 @@ enum Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        #[cfg(feature = "sim")]
+        Command::Demo(args) => run::demo(&args),
+        Command::Run(args) => run::run(&args),
         #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
         Command::List(args) => answer(list::run(&args).map_err(Into::into)),

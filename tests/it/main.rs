@@ -3,6 +3,8 @@
 
 mod drive;
 mod floors;
+#[cfg(feature = "sim")]
+mod gameday;
 mod journal;
 mod journal_samples;
 mod report;
