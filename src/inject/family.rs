@@ -289,7 +289,9 @@ impl Family<'_> {
             for object in all {
                 let owned = object.owners.iter().any(|owner| self.uids.contains(owner));
                 let named = object.labels.get(label) == Some(&self.head.name);
-                if owned || named || object.object == *self.head {
+                // Another of the same name has nothing to do with it.
+                let head = self.uids.is_empty() && object.object == *self.head;
+                if owned || named || head {
                     self.uids.insert(object.uid.clone());
                 }
             }

@@ -3,6 +3,8 @@
 
 mod floors;
 #[cfg(feature = "sim")]
+mod inject;
+#[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
 mod sim_wire_command;
