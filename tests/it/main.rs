@@ -9,6 +9,7 @@ mod journal;
 mod journal_samples;
 mod report;
 mod report_command;
+mod inject;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
