@@ -1,5 +1,9 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
+pub mod list;
+mod record;
+pub mod report;
+pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
 
@@ -21,6 +25,12 @@ enum Command {
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    /// List the runs, newest first.
+    List(list::ListArgs),
+    /// Show the timeline of a run.
+    Show(show::ShowArgs),
+    /// Write the retrospective of a run.
+    Report(report::ReportArgs),
     /// Print the completions of a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -30,6 +40,9 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::List(args) => answer(list::run(&args).map_err(Into::into)),
+        Command::Show(args) => answer(show::run(&args).map_err(Into::into)),
+        Command::Report(args) => answer(report::run(&args).map_err(Into::into)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut script);
@@ -49,7 +62,6 @@ fn block_on<E: std::error::Error + 'static>(
 }
 
 /// Says what failed and gives the exit code of a failure.
-#[cfg(feature = "sim")]
 fn answer(outcome: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;

@@ -6,6 +6,7 @@ use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Pos
 use kube::core::Request;
 use serde_json::{Value, json};
 
+use super::connect::REQUEST;
 use super::kinds::{ChaosKind, GROUP};
 use super::{ApiFault, ChaosObject, Cluster};
 use crate::fault::ChaosRef;
@@ -72,7 +73,12 @@ impl Cluster {
         let mut request = Request::new(path)
             .create(&params, body)
             .map_err(|error| broken(error.to_string()))?;
-        let strict = format!("{}&fieldValidation=Strict", request.uri());
+        // The server gives up when the client does: after that nothing can still be made.
+        let strict = format!(
+            "{}&fieldValidation=Strict&timeout={}s",
+            request.uri(),
+            REQUEST.as_secs()
+        );
         *request.uri_mut() = strict
             .parse()
             .map_err(|_| broken(format!("no address: {strict}")))?;
@@ -175,13 +181,22 @@ impl Cluster {
         }
     }
 
-    /// The latest warning that the cluster gave about an object.
-    pub async fn latest_warning(&self, object: &ChaosRef) -> Option<String> {
+    /// What the cluster told about an object and has not forgotten yet (it does so after an hour or so).
+    pub async fn events_about(&self, object: &ChaosRef) -> Result<Vec<Event>, ApiFault> {
         let api: Api<Event> = Api::namespaced(self.calls(), &object.namespace);
         let params = ListParams::default().fields(&format!("involvedObject.name={}", object.name));
-        let events = api.list(&params).await.ok()?;
+        let listed = api
+            .list(&params)
+            .await
+            .map_err(|error| ApiFault::of(&error, || format!("list events in {}", object.namespace)))?;
+        let about = |event: &Event| event.involved_object.kind.as_deref() == Some(&object.kind);
+        Ok(listed.items.into_iter().filter(about).collect())
+    }
+
+    /// The latest warning that the cluster gave about an object.
+    pub async fn latest_warning(&self, object: &ChaosRef) -> Option<String> {
+        let events = self.events_about(object).await.ok()?;
         events
-            .items
             .into_iter()
             .filter(|event| event.type_.as_deref() == Some("Warning"))
             .max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))
