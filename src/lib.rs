@@ -21,6 +21,7 @@
 //! | 8 | [`drive`] | the loop of a run: journal, executor, probes, lease |
 //! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 6 | [`inject`] | what can break and restore a target: Chaos Mesh |
+//! | 6 | [`watch`] | what is seen while a run is on: pods, chaos, events, logs; the probes |
 //! | 10 | [`cli`] | one file a command |
 //!
 //! `text` is a room that the plan of the house did not have: the screen, the headless lines and the reports must
@@ -49,5 +50,7 @@ pub mod drive;
 pub mod guard;
 pub mod headless;
 pub mod report;
+
+pub mod watch;
 
 pub mod cli;

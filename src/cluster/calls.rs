@@ -125,6 +125,16 @@ impl Cluster {
         }
     }
 
+    /// Whether objects of a kind may be listed there. One small page is asked for.
+    pub async fn may_list(&self, kind: &ChaosKind, namespace: Option<&str>) -> Result<(), ApiFault> {
+        let page = self
+            .chaos_api(kind, namespace)
+            .list_metadata(&ListParams::default().limit(1))
+            .await;
+        page.map(|_| ())
+            .map_err(|error| ApiFault::of(&error, || right("list", &kind.plural, namespace)))
+    }
+
     /// Deletes exactly the object of this uid; another one of the same name is left alone.
     pub async fn delete_chaos(&self, object: &ChaosRef, uid: &str) -> Result<Deleted, ApiFault> {
         let kind = ChaosKind::of(object);

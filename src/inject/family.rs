@@ -272,6 +272,12 @@ impl Family<'_> {
                 Err(fault) => return Err(fault),
             }
         }
+        self.adopt(&all);
+        all.retain(|object| self.uids.contains(&object.uid) && object.object != *self.head);
+        Ok(all)
+    }
+
+    fn adopt(&mut self, all: &[ChaosObject]) {
         let label = if self.head.kind == "Workflow" {
             WORKFLOW
         } else {
@@ -279,7 +285,7 @@ impl Family<'_> {
         };
         loop {
             let before = self.uids.len();
-            for object in &all {
+            for object in all {
                 let owned = object.owners.iter().any(|owner| self.uids.contains(owner));
                 let named = object.labels.get(label) == Some(&self.head.name);
                 if owned || named || object.object == *self.head {

@@ -7,6 +7,8 @@ mod floors;
 mod kill;
 mod journal;
 mod journal_samples;
+mod report;
+mod report_command;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
@@ -23,3 +25,5 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+#[cfg(feature = "sim")]
+mod watch;
