@@ -5,6 +5,7 @@ mod drive;
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
+mod kill;
 mod journal;
 mod journal_samples;
 mod report;
