@@ -103,14 +103,19 @@ pub fn summary(store: &Store, text: &str) -> Result<Summary, RecordError> {
             damage: printable(&damage.join("; ")).into_owned(),
         });
     }
-    for damage in &journal.damage {
-        warn(&told(damage));
+    if !journal.damage.is_empty() {
+        warn(&told(run.id(), &journal.damage));
     }
     Ok(Summary::of(run.id(), &journal, life))
 }
 
-fn told(damage: &Damage) -> String {
-    format!("the journal is damaged: {}", printable(&damage.to_string()))
+fn told(run: &RunId, damage: &[Damage]) -> String {
+    let first = damage.first().map(ToString::to_string).unwrap_or_default();
+    let more = match damage.len() {
+        0 | 1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    format!("the journal of run {run} is damaged: {}{more}", printable(&first))
 }
 
 /// A line for people on standard error; nobody may be listening.

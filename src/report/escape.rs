@@ -13,13 +13,21 @@ pub fn line(text: &str) -> String {
             out.push(' ');
         }
         if links(word) {
-            code(word, &mut out);
+            let inner = word.trim_start_matches(OPENING).trim_end_matches(CLOSING);
+            let start = word.len() - word.trim_start_matches(OPENING).len();
+            escape(&word[..start], number == 0, &mut out);
+            code(inner, &mut out);
+            escape(&word[start + inner.len()..], false, &mut out);
         } else {
             escape(word, number == 0, &mut out);
         }
     }
     out
 }
+
+/// Around an address, and not part of it.
+const OPENING: [char; 3] = ['(', '"', '\''];
+const CLOSING: [char; 7] = [')', '"', '\'', ',', '.', ';', ':'];
 
 /// Several lines as one, with line breaks that tables and lists survive.
 pub fn lines(text: &str) -> String {
@@ -62,7 +70,7 @@ fn escape(word: &str, first: bool, out: &mut String) {
                 out.push('\\');
                 out.push(c);
             }
-            '.' | ')' if first && at == digits && digits > 0 => {
+            '.' | ')' if first && at == digits && digits > 0 && at + 1 == word.len() => {
                 out.push('\\');
                 out.push(c);
             }
@@ -86,7 +94,8 @@ mod tests {
             ("# no heading", "\\# no heading"),
             ("- no list", "\\- no list"),
             ("12. no list", "12\\. no list"),
-            ("1.5 s", "1\\.5 s"),
+            ("1.5 s", "1.5 s"),
+            ("x (https://evil.example/), y", "x (`https://evil.example/`), y"),
             (
                 "see https://evil.example/?a|b now",
                 "see `https://evil.example/?a¦b` now",

@@ -101,7 +101,7 @@ pub fn text(value: &Value) -> String {
     let mut out = String::with_capacity(plain.len());
     for c in plain.chars() {
         let mut one = [0; 4];
-        if c.is_ascii() || matches!(printable(c.encode_utf8(&mut one)), Cow::Borrowed(_)) {
+        if c == '\n' || matches!(printable(c.encode_utf8(&mut one)), Cow::Borrowed(_)) {
             out.push(c);
             continue;
         }

@@ -3,6 +3,7 @@
 use super::fold::{Outcome, Summary, Told};
 use super::markdown::{objective, outcome};
 use super::table::{fit, fit_right};
+use crate::journal::Damage;
 use crate::run::Unattended;
 use crate::text::{printable, wrap};
 use crate::units::human;
@@ -69,7 +70,13 @@ fn head(out: &mut String, summary: &Summary) {
 /// What is owed, in a line.
 fn owed(summary: &Summary) -> String {
     if summary.owed.is_clear() {
-        return "nothing".to_owned();
+        let whole = summary.damage.iter().all(Damage::is_crash);
+        return if whole {
+            "nothing"
+        } else {
+            "nothing, as far as the damaged journal can be read"
+        }
+        .to_owned();
     }
     let mut parts: Vec<_> = summary
         .owed
@@ -120,10 +127,13 @@ fn line(out: &mut String, told: &Told, columns: Option<usize>) {
 }
 
 fn tail(out: &mut String, summary: &Summary) {
-    if summary.heads.is_empty() {
+    if summary.heads.is_empty() && summary.damage.is_empty() {
         return;
     }
     out.push('\n');
+    for damage in &summary.damage {
+        out.push_str(&format!("damaged: {}\n", printable(&damage.to_string())));
+    }
     for head in &summary.heads {
         let file = printable(&head.file);
         out.push_str(&format!(

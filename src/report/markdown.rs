@@ -4,7 +4,7 @@
 use super::escape::{line, lines};
 use super::fold::{Marked, Note, Outcome, Summary};
 use super::stories::{CheckStory, FaultStory, StepStory};
-use super::words::{came_true_words, exit_words, kept_words, outcome_words, tag_word, why_words};
+use super::words::{came_true_words, ended_words, kept_words, outcome_words, tag_word, why_words};
 use crate::evidence::Verdict;
 use crate::journal::Damage;
 use crate::run::{Kept, Tag, Unattended};
@@ -88,12 +88,7 @@ pub(super) fn outcome(summary: &Summary) -> String {
             } else {
                 ""
             };
-            let words = exit_words(*exit);
-            if why == words {
-                format!("exit {exit}: {words}{paid}")
-            } else {
-                format!("exit {exit}, {words}: {why}{paid}")
-            }
+            format!("{}{paid}", ended_words(*exit, why))
         }
     }
 }
@@ -468,7 +463,9 @@ fn record(page: &mut Page, summary: &Summary) {
         .iter()
         .map(|damage: &Damage| line(&damage.to_string()))
         .collect();
-    if damage.is_empty() {
+    if summary.heads.is_empty() && damage.is_empty() {
+        page.line("There is no journal.");
+    } else if damage.is_empty() {
         page.line("The chain is whole. It proves nothing against its owner without a witness of the head.");
     } else {
         page.line("The record is damaged:");

@@ -726,7 +726,8 @@ impl Out<'_> {
 
     fn verdict(&self, owed: usize) -> (u8, String) {
         if owed > 0 {
-            return (5, format!("{owed} debts owed: not proven gone"));
+            let debts = if owed == 1 { "debt" } else { "debts" };
+            return (5, format!("{owed} {debts} owed: not proven gone"));
         }
         match &self.run.abort {
             Some((_, Why::Killed { by })) => return (4, format!("killed by {by}, clean")),

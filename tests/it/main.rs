@@ -3,6 +3,10 @@
 
 mod drive;
 mod floors;
+mod journal;
+mod journal_samples;
+mod report;
+mod report_command;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
@@ -19,3 +23,5 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+#[cfg(feature = "sim")]
+mod watch;
