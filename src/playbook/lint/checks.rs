@@ -73,8 +73,11 @@ fn no_expectation(draft: &Draft, out: &mut Out) {
 
 fn all_of_a_number(draft: &Draft, out: &mut Out) {
     for (number, check) in each(draft) {
-        let number = matches!(check.probe, Probe::Prometheus(_) | Probe::Mqtt(_) | Probe::PodLogs(_));
-        if check.expect == Some(Expect::All) && number {
+        let one_number = matches!(
+            check.probe,
+            Probe::Prometheus(_) | Probe::Mqtt(_) | Probe::PodLogs(_)
+        );
+        if check.expect == Some(Expect::All) && one_number {
             out.advise(
                 draft.check_way(number).key("expect"),
                 format!(
@@ -136,14 +139,23 @@ fn bad_pattern(draft: &Draft, out: &mut Out) {
         let Probe::PodLogs(probe) = &check.probe else {
             continue;
         };
-        let made = regex::RegexBuilder::new(&probe.pattern).size_limit(1 << 20).build();
+        let made = regex::RegexBuilder::new(&probe.pattern)
+            .size_limit(1 << 20)
+            .build();
         if let Err(error) = made {
             // The first lines of the error draw the pattern; the last one says what is wrong with it.
             let why = error.to_string();
-            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            let why = why
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
             out.advise(
                 draft.check_way(number).key("pod_logs").key("pattern"),
-                format!("cannot read the regular expression: {}", shown(why).trim_matches('`')),
+                format!(
+                    "cannot read the regular expression: {}",
+                    shown(why).trim_matches('`')
+                ),
                 "put a backslash before a sign that is meant as itself",
             );
         }

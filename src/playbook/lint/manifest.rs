@@ -156,7 +156,9 @@ impl<'m> Side<'m> {
 
     /// Pods that the selector names one by one, with their namespaces.
     pub fn named_pods(&self) -> Vec<(&'m str, &'m str)> {
-        let named = self.selector.and_then(|selector| selector.get("pods")?.as_object());
+        let named = self
+            .selector
+            .and_then(|selector| selector.get("pods")?.as_object());
         named
             .into_iter()
             .flatten()
