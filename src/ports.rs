@@ -100,6 +100,8 @@ pub struct ChaosRow {
     pub injected: (usize, usize),
     pub targets: Vec<String>,
     pub deleting: bool,
+    /// Its own clock ended it: it wants nothing any more and every record is recovered. Never so for a one-shot.
+    pub ended: bool,
 }
 
 /// Whether a source is live.

@@ -173,6 +173,20 @@ id! {
     DebtId
 }
 
+impl CheckId {
+    const STOP: &str = "/stop";
+
+    /// The signal of a stop condition that expects something else of this check than the check itself.
+    #[must_use]
+    pub fn stop_signal(&self) -> Self {
+        Self::new(format!("{}{}", self.as_str(), Self::STOP))
+    }
+
+    pub fn is_stop_signal(&self) -> bool {
+        self.as_str().ends_with(Self::STOP)
+    }
+}
+
 impl RunId {
     /// Whether `text` has the form of a run id, and so may become a folder name.
     pub fn is_well_formed(text: &str) -> bool {

@@ -164,7 +164,7 @@ pub fn sign(fact: &Fact) -> Sign {
             Injected::Yes { .. } => FAULT,
             Injected::No { .. } => BAD,
         },
-        Fact::RevertIntended { .. } => UNDO,
+        Fact::FaultEnded { .. } | Fact::RevertIntended { .. } => UNDO,
         Fact::RevertSettled { gone, .. } if gone.pays() => GOOD,
         Fact::RevertSettled { .. } => CAUTION,
         Fact::Refused { .. }
@@ -261,6 +261,7 @@ pub fn sentence(fact: &Fact, book: &Names) -> String {
         ),
         Fact::Detected => "detected by a person".to_owned(),
         Fact::Mitigated => "mitigated by a person".to_owned(),
+        Fact::FaultEnded { debt, at } => format!("{debt}: its own clock ended it at {at}"),
         Fact::RevertIntended { debt } => format!("{debt}: undo begins"),
         Fact::RevertSettled { debt, gone } => format!("{debt}: {gone}"),
         Fact::ObjectiveStarted { from } => format!("the recovery clock runs from {from}"),

@@ -155,9 +155,9 @@ impl Run {
 
     fn stop_marks(&self) -> impl Iterator<Item = (CheckId, Mark)> {
         self.playbook.stop_when.iter().filter_map(|stop| {
-            self.stop_running
-                .get(&stop.check)
-                .map(|since| (stop.check.clone(), since.after(stop.broken_for.0)))
+            let signal = stop.signal();
+            let since = self.stop_running.get(&signal)?;
+            Some((signal, since.after(stop.broken_for.0)))
         })
     }
 
@@ -197,6 +197,13 @@ impl Out<'_> {
                 verdict,
                 reading,
             } => self.seen(check, verdict, reading),
+            Input::ClockJumped { by_seconds } => self.emit(Fact::ClockJumped { by_seconds }),
+            Input::Resumed { how } => self.emit(Fact::RunResumed { how }),
+            Input::NotMeasured { check, why } => {
+                if !self.run.not_measured.contains_key(&check) {
+                    self.emit(Fact::CheckNotMeasured { check, why });
+                }
+            }
             Input::Planned { fault, outcome } => {
                 let asked = matches!(&self.run.arming, Some(Arming::Asked { fault: f, .. }) if *f == fault);
                 if asked {
@@ -214,6 +221,12 @@ impl Out<'_> {
                     .any(|f| f.debt.id == debt && f.settled.is_none())
                 {
                     self.emit(Fact::InjectSettled { debt, outcome });
+                }
+            }
+            Input::FaultEnded { debt, at } => {
+                let open = |f: &&super::Fired| f.debt.id == debt && f.ended.is_none() && f.gone.is_none();
+                if self.run.fired.iter().any(|f| open(&f)) {
+                    self.emit(Fact::FaultEnded { debt, at });
                 }
             }
             Input::Reverted { debt, gone } | Input::KillSaw { debt, gone } => {
@@ -392,14 +405,16 @@ impl Out<'_> {
             reading,
         });
         let after_fault = self.run.first_intended().is_some_and(|intended| at >= intended);
-        if verdict == Verdict::Broken && after_fault && self.run.symptom.is_none() {
+        let is_stop = check.is_stop_signal();
+        if verdict == Verdict::Broken && after_fault && !is_stop && self.run.symptom.is_none() {
             self.emit(Fact::Symptom {
                 check: check.clone(),
                 at,
                 resolution,
             });
         }
-        let watched = self.run.playbook.stop_when.iter().any(|stop| stop.check == check);
+        let stops = &self.run.playbook.stop_when;
+        let watched = stops.iter().any(|stop| stop.signal() == check);
         let running = self.run.stop_running.contains_key(&check);
         match verdict {
             Verdict::Broken if watched && !running && !self.run.fired.is_empty() => {
@@ -557,6 +572,9 @@ impl Out<'_> {
 
     fn baseline(&mut self, ix: StepIx, began: Mark, length: Duration) {
         let checks = self.run.baseline_checks();
+        if checks.is_empty() {
+            return self.fail_step(ix, "none of its checks can be measured".to_owned());
+        }
         let broken = checks.iter().find(|id| !self.run.holds(id)).cloned();
         match (broken, self.run.baseline_since) {
             (Some(check), Some(_)) => self.emit(Fact::BaselineBroken { check }),
@@ -620,8 +638,8 @@ impl Out<'_> {
         let impact = self
             .run
             .checks
-            .values()
-            .any(|check| check.broken_since_fault.is_some());
+            .iter()
+            .any(|(id, check)| !id.is_stop_signal() && check.broken_since_fault.is_some());
         let quiet = !impact
             && self.run.first_not_back(&recovery).is_none()
             && self.run.quiet_until().is_some_and(|mark| self.now >= mark);
@@ -654,6 +672,10 @@ impl Out<'_> {
 
     fn verify(&mut self, ix: StepIx, checks: &[CheckId], until: Mark) {
         let measured = |id: &&CheckId| !self.run.not_measured.contains_key(*id);
+        if !checks.iter().any(|id| measured(&id)) {
+            let what = "none of its checks can be measured".to_owned();
+            return self.end_step(ix, StepOutcome::Failed { what });
+        }
         let open: Vec<String> = checks
             .iter()
             .filter(measured)
@@ -687,7 +709,10 @@ impl Out<'_> {
         let waiting = if killed {
             !self.run.kill_ended
         } else {
-            !owed.is_empty()
+            self.run
+                .fired
+                .iter()
+                .any(|fired| fired.gone.is_none() && fired.may_move())
         };
         if waiting && self.now < began.after(limit) {
             return;

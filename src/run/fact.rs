@@ -153,6 +153,11 @@ pub enum Fact {
     },
     Detected,
     Mitigated,
+    /// It ended by its own clock, and is still owed until its object is gone.
+    FaultEnded {
+        debt: DebtId,
+        at: Mark,
+    },
     RevertIntended {
         debt: DebtId,
     },
@@ -279,6 +284,7 @@ impl Fact {
             | Self::Refused { .. }
             | Self::Disarmed { .. }
             | Self::InjectSettled { .. }
+            | Self::FaultEnded { .. }
             | Self::Symptom { .. }
             | Self::Detected
             | Self::Mitigated

@@ -39,6 +39,19 @@ pub enum Input {
         verdict: Verdict,
         reading: Reading,
     },
+    /// The system's wall time moved against the run's clock.
+    ClockJumped {
+        by_seconds: i64,
+    },
+    /// The run was taken up again after a crash.
+    Resumed {
+        how: crate::clock::Resumed,
+    },
+    /// A check has no probe here. It is never a pass.
+    NotMeasured {
+        check: CheckId,
+        why: String,
+    },
     /// The answer to an arming: the card, or why not.
     Planned {
         fault: FaultId,
@@ -48,6 +61,12 @@ pub enum Input {
     Injected {
         debt: DebtId,
         outcome: Injected,
+    },
+    /// The fault ended by its own clock: the cluster says that nothing of it is injected any more. The debt
+    /// stays until its object is gone as well.
+    FaultEnded {
+        debt: DebtId,
+        at: Mark,
     },
     /// What is seen of an undo; several may come for one.
     Reverted {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Kept, Objective, Run};
+use super::{Fired, Kept, Objective, Run};
 use crate::evidence::Verdict;
 use crate::playbook::{ClockFrom, Recovery};
 use crate::units::{CheckId, Mark, human};
@@ -12,12 +12,16 @@ impl Run {
     pub(super) fn clock_start(&self, recovery: &Recovery) -> Option<Mark> {
         let injected = self.fired.iter().filter_map(|fired| fired.injected).min()?;
         match recovery.clock {
-            ClockFrom::FaultStart => Some(injected),
+            // The cluster's word may arrive after the first impact: a fault that is felt has begun.
+            ClockFrom::FaultStart => Some(match &self.symptom {
+                Some((at, _, _)) => injected.min(*at),
+                None => injected,
+            }),
             ClockFrom::FirstSymptom => self.symptom.as_ref().map(|(at, _, _)| *at),
             ClockFrom::FaultEnd => self
                 .fired
                 .iter()
-                .map(|fired| fired.gone)
+                .map(Fired::over)
                 .collect::<Option<Vec<_>>>()?
                 .into_iter()
                 .max(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Fact, Injected, Objective, Plan, StepOutcome, Ticked, Unattended, Why};
-use crate::evidence::{Reading, Verdict};
+use crate::evidence::{Observed, Reading, Verdict};
 use crate::fault::{Debt, Gone};
 use crate::playbook::{Playbook, Step};
 use crate::units::{CheckId, DebtId, FaultId, Mark, StepIx};
@@ -49,8 +49,25 @@ pub struct Fired {
     /// Since when an undo is under way.
     pub reverting: Option<Mark>,
     pub last_seen: Option<(Mark, Gone)>,
+    /// When its own clock had ended it, as the cluster said.
+    pub ended: Option<Mark>,
     /// When it was proven gone.
     pub gone: Option<Mark>,
+}
+
+impl Fired {
+    /// When nothing of it was injected any more, as far as that is known.
+    pub fn over(&self) -> Option<Mark> {
+        match (self.ended, self.gone) {
+            (Some(ended), Some(gone)) => Some(ended.min(gone)),
+            (ended, gone) => ended.or(gone),
+        }
+    }
+
+    /// Whether waiting may pay it: an undo is under way, none was tried yet, or looking again may help.
+    pub fn may_move(&self) -> bool {
+        self.reverting.is_some() || self.last_seen.as_ref().is_none_or(|(_, gone)| gone.is_moving())
+    }
 }
 
 /// A run at a moment.
@@ -116,6 +133,23 @@ impl Run {
             kill_ended: false,
             ended: None,
         }
+    }
+
+    /// The run that these entries tell of; `None` when they do not tell of its beginning.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a super::Entry>) -> Option<Self> {
+        let mut run: Option<Self> = None;
+        for entry in entries {
+            if let Fact::RunStarted {
+                playbook, unattended, ..
+            } = &entry.fact
+            {
+                run.get_or_insert_with(|| Self::new((**playbook).clone(), *unattended));
+            }
+            if let Some(run) = &mut run {
+                run.evolve(entry.at, &entry.fact);
+            }
+        }
+        run
     }
 
     /// The step that is under way.
@@ -230,16 +264,32 @@ impl Run {
             | Fact::Disarmed { .. }
             | Fact::InjectIntended { .. }
             | Fact::InjectSettled { .. }
+            | Fact::FaultEnded { .. }
             | Fact::RevertIntended { .. }
             | Fact::RevertSettled { .. } => self.fault_changed(at, fact),
             Fact::EndingBegan => self.ending = Some(at),
             Fact::KillEnded { .. } => self.kill_ended = true,
-            Fact::RunResumed { .. }
-            | Fact::ClockJumped { .. }
+            Fact::RunResumed { .. } => self.resumed(at),
+            Fact::ClockJumped { .. }
             | Fact::NoteAdded { .. }
             | Fact::TimeCorrected { .. }
             | Fact::HandedOver { .. }
             | Fact::Unknown(_) => {}
+        }
+    }
+
+    /// What was under way in the process that died is under way no more, and nobody looked meanwhile.
+    fn resumed(&mut self, at: Mark) {
+        self.arming = None;
+        for fired in &mut self.fired {
+            fired.reverting = None;
+        }
+        for check in self.checks.values_mut() {
+            check.verdict = Verdict::Unknown;
+            check.reading.at = at;
+            check.reading.observed = Observed::NoData {
+                why: "the console was not running".to_owned(),
+            };
         }
     }
 
@@ -282,6 +332,7 @@ impl Run {
                     targets: Vec::new(),
                     reverting: None,
                     last_seen: None,
+                    ended: None,
                     gone: None,
                 });
             }
@@ -296,6 +347,11 @@ impl Run {
                         fired.targets.clone_from(targets);
                         fired.debt.undo = (**undo).clone();
                     }
+                }
+            }
+            Fact::FaultEnded { debt, at } => {
+                if let Some(fired) = self.fired_mut(debt) {
+                    fired.ended = fired.ended.or(Some(*at));
                 }
             }
             Fact::RevertIntended { debt } => {

@@ -357,3 +357,109 @@ fn a_silent_world_still_ends() {
     }
     assert!(bench.run.is_over(), "{:#?}", bench.facts);
 }
+
+#[test]
+fn a_fault_that_is_felt_before_the_cluster_says_so_has_begun() {
+    let mut bench = Bench::start(playbook());
+    bench.feed(10, Input::Timeout);
+    let fault = FaultId::new("kill");
+    bench.feed(
+        10,
+        Input::Planned {
+            fault,
+            outcome: Ok(Box::new(plan())),
+        },
+    );
+    bench.see(11, "pods-ready", Verdict::Broken);
+    let outcome = Injected::Yes {
+        at: Mark::from_secs(14),
+        server_stamp: None,
+        targets: Vec::new(),
+        undo: Box::new(undo()),
+    };
+    bench.feed(
+        14,
+        Input::Injected {
+            debt: DebtId::new("kill-1"),
+            outcome,
+        },
+    );
+    bench.see(16, "pods-ready", Verdict::Holds);
+    bench.feed(21, Input::Timeout);
+    let took = bench.run.objective.as_ref().and_then(|objective| objective.took);
+    assert_eq!(took, Some(Duration::from_secs(5)), "from the first impact on");
+}
+
+#[test]
+fn a_clock_from_the_fault_end_counts_from_its_own_end_and_not_from_the_clean_up() {
+    let mut book = playbook();
+    if let Some(recovery) = &mut book.recovery {
+        recovery.clock = ClockFrom::FaultEnd;
+    }
+    let mut bench = Bench::start(book);
+    bench.fire(10);
+    bench.see(11, "pods-ready", Verdict::Broken);
+    bench.feed(
+        15,
+        Input::FaultEnded {
+            debt: DebtId::new("kill-1"),
+            at: Mark::from_secs(15),
+        },
+    );
+    bench.see(23, "pods-ready", Verdict::Holds);
+    bench.feed(30, Input::Timeout);
+    bench.gone(31, Gone::Proven);
+    let took = bench.run.objective.as_ref().and_then(|objective| objective.took);
+    assert_eq!(took, Some(Duration::from_secs(8)));
+    assert_eq!(bench.exit(), Some(0), "{:#?}", bench.facts);
+}
+
+#[test]
+fn a_stop_condition_with_its_own_expectation_listens_to_that() {
+    let mut book = playbook();
+    book.stop_when = vec![crate::playbook::StopCondition {
+        check: "pods-ready".into(),
+        expect: Some(">= 1".parse().expect("an expectation")),
+        broken_for: secs(5),
+    }];
+    assert_eq!(book.stop_checks().len(), 1);
+    let mut bench = Bench::start(book);
+    bench.fire(10);
+    bench.see(11, "pods-ready", Verdict::Broken);
+    bench.feed(18, Input::Timeout);
+    assert!(
+        bench.run.abort.is_none(),
+        "the check is broken, the condition is not"
+    );
+    bench.see(18, "pods-ready/stop", Verdict::Broken);
+    bench.feed(23, Input::Timeout);
+    assert!(matches!(&bench.run.abort, Some((_, Why::StopCondition { .. }))));
+    assert_eq!(
+        bench.run.symptom.as_ref().map(|(at, ..)| *at),
+        Some(Mark::from_secs(11))
+    );
+}
+
+#[test]
+fn what_cannot_be_measured_does_not_pass_a_verification() {
+    let mut book = playbook();
+    book.steps.truncate(0);
+    book.steps.push(Step::Verify(VerifyStep {
+        checks: vec!["metrics".into()],
+        timeout: secs(5),
+    }));
+    let mut bench = Bench::start(playbook());
+    bench.run = Run::new(book.clone(), Unattended::Yes);
+    bench.run.started = Some(Mark::ZERO);
+    bench.shadow = bench.run.clone();
+    let why = "no probe".to_owned();
+    bench.feed(
+        0,
+        Input::NotMeasured {
+            check: "metrics".into(),
+            why,
+        },
+    );
+    bench.feed(1, Input::Start);
+    assert_eq!(bench.exit(), Some(1), "{:#?}", bench.facts);
+}

@@ -1,6 +1,7 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
+mod drive;
 mod floors;
 mod journal;
 mod journal_samples;
@@ -22,3 +23,5 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+#[cfg(feature = "sim")]
+mod watch;

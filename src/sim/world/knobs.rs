@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::agenda::Due;
+use super::query::Name;
+use super::resource::PODS;
 use super::state::World;
 
 /// What is broken on purpose.
@@ -96,6 +98,14 @@ impl World {
     /// Chaos Mesh's webhook stops answering: creates and updates of its kinds fail, deletes do not.
     pub fn turn_webhook(&mut self, running: Running) {
         self.knobs.webhook = running;
+    }
+
+    /// A container writes a line, whatever is in it; a pod that is not there says nothing.
+    pub fn write_line(&mut self, pod: &Name, container: &str, text: &str) {
+        let Ok(object) = self.get(&PODS, pod) else { return };
+        let at = (self.now, self.wall());
+        self.logs
+            .write(super::object::uid(&object), container, at, text.to_owned());
     }
 
     /// Forgets the history, as a compaction does: open watches end with 410.
