@@ -47,8 +47,8 @@ pub mod journal;
 pub mod sim;
 
 pub mod drive;
-pub mod headless;
 pub mod guard;
+pub mod headless;
 pub mod report;
 
 pub mod watch;

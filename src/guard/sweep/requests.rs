@@ -88,7 +88,11 @@ pub(super) fn list(
     async move {
         // Many pages may take longer than one request.
         let listed = timeout(LONGEST * 3, cluster.list_chaos(&kind, namespace.as_deref(), "")).await;
-        let late = || Err(ApiFault::Unreachable(ErrorChain::message("the list does not end")));
+        let late = || {
+            Err(ApiFault::Unreachable(ErrorChain::message(
+                "the list does not end",
+            )))
+        };
         let outcome = listed.unwrap_or_else(|_| late());
         Done::Listed {
             scope,
