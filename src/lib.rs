@@ -22,6 +22,8 @@
 //! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 6 | [`inject`] | what can break and restore a target: Chaos Mesh |
 //! | 6 | [`watch`] | what is seen while a run is on: pods, chaos, events, logs; the probes |
+//! | 9 | [`headless`] | the console without a screen: one line a fact |
+//! | 9 | [`assemble`] | the only place that knows everything: cluster, watchers, journal, driver, kill switch |
 //! | 10 | [`cli`] | one file a command |
 //!
 //! `text` is a room that the plan of the house did not have: the screen, the headless lines and the reports must
@@ -52,5 +54,7 @@ pub mod headless;
 pub mod report;
 
 pub mod watch;
+
+pub mod assemble;
 
 pub mod cli;

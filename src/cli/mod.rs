@@ -1,11 +1,17 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
+pub mod check;
 pub mod list;
+mod outcome;
+mod play;
 mod record;
 pub mod report;
+pub mod run;
+pub mod schema;
 pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -22,9 +28,18 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Walk the built-in game day on an embedded cluster.
+    #[cfg(feature = "sim")]
+    Demo(run::DemoArgs),
+    /// Walk a playbook on a cluster.
+    Run(Box<run::RunArgs>),
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    /// Read playbooks and say everything that is wrong with them, offline.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of a playbook.
+    Schema(schema::SchemaArgs),
     /// List the runs, newest first.
     List(list::ListArgs),
     /// Show the timeline of a run.
@@ -39,7 +54,12 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         #[cfg(feature = "sim")]
+        Command::Demo(args) => run::demo(&args),
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::List(args) => answer(list::run(&args).map_err(Into::into)),
         Command::Show(args) => answer(show::run(&args).map_err(Into::into)),
         Command::Report(args) => answer(report::run(&args).map_err(Into::into)),
