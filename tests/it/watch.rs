@@ -73,7 +73,9 @@ impl Stage {
         });
         let at = ResourceRef::new("chaos-mesh.org", "v1alpha1", kind.to_lowercase());
         self.sim.world().with(|world| {
-            world.create(&at, "default", object, &WriteQuery::default()).unwrap();
+            world
+                .create(&at, "default", object, &WriteQuery::default())
+                .unwrap();
         });
     }
 

@@ -91,6 +91,7 @@ fn the_end_of_a_run() {
         .enter_key();
     picture("debrief", &stage, &[(80, 24), (40, 12)]);
     stage.enter_key();
+    assert!(stage.engine.is_over());
     picture("over", &stage, &[(80, 24), (40, 12)]);
 }
 

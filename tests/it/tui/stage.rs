@@ -427,8 +427,8 @@ impl Stage {
         self
     }
 
-    /// The whole run, to its end.
-    pub fn to_end(&mut self) -> &mut Self {
+    /// To the debriefing, everything paid.
+    pub fn to_debrief(&mut self) -> &mut Self {
         self.to_recovered();
         self.at(110_000).enter_key();
         self.input(Input::Reverted {
@@ -437,8 +437,13 @@ impl Stage {
         });
         self.at(111_000);
         self.input(Input::Timeout);
-        self.enter_key();
         self
+    }
+
+    /// The whole run, to its end.
+    pub fn to_end(&mut self) -> &mut Self {
+        self.to_debrief();
+        self.at(131_000).enter_key()
     }
 
     pub fn lines(&mut self) {
