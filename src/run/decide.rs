@@ -247,7 +247,11 @@ impl Out<'_> {
                 }
                 self.abort(Why::Killed { by });
             }
-            Input::KillEnded { clear } => self.emit(Fact::KillEnded { clear }),
+            Input::KillEnded { clear } => {
+                if self.run.is_killed() {
+                    self.emit(Fact::KillEnded { clear });
+                }
+            }
             Input::JournalLost { error } => self.abort(Why::JournalLost { error }),
             Input::GateClosed { why } => {
                 if self.run.gate_closed.is_none() {
