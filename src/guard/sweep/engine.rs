@@ -42,6 +42,8 @@ pub(super) struct Sweep<'a> {
     pub objects: BTreeMap<String, Known>,
     /// Uids of what is meant when only a run is: its own, and what was made by that.
     pub meant: BTreeSet<String>,
+    /// Uids of what is there and belongs to no such run.
+    pub outside: BTreeSet<String>,
     pub debts: Vec<DebtState>,
     pub scopes: Vec<Scope>,
     pub round: Round,
@@ -89,6 +91,7 @@ impl<'a> Sweep<'a> {
             told: Told::new(tells),
             objects: BTreeMap::new(),
             meant: BTreeSet::new(),
+            outside: BTreeSet::new(),
             debts: Vec::new(),
             scopes: Vec::new(),
             round: Round::default(),

@@ -257,6 +257,7 @@ impl Sweep<'_> {
 
     fn gone(&mut self, object: ChaosObject, witness: Witness) {
         let uid = object.uid.clone();
+        self.outside.remove(&uid);
         let Some(known) = self.objects.get_mut(&uid) else { return };
         // A list that missed the end knows no later state than we do.
         let last = (witness == Witness::Watch).then_some(object);
@@ -575,9 +576,11 @@ impl Sweep<'_> {
         let is_made_by_it = object.owners.iter().any(|owner| self.meant.contains(owner));
         let is_owed = self.debt_of(object).is_some();
         if is_run || is_made_by_it || is_owed {
+            self.outside.remove(&object.uid);
             self.meant.insert(object.uid.clone());
             return true;
         }
+        self.outside.insert(object.uid.clone());
         false
     }
 

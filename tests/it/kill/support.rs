@@ -181,13 +181,13 @@ impl Ground {
             all.push(tells);
         }
         let said = Said { summary, tells: all };
-        self.holds(&said);
+        self.holds(&request, &said);
         said
     }
 
-    /// The law: all clear means that nothing is injected and nothing active is there.
-    pub fn holds(&self, said: &Said) {
-        if said.summary.all_clear {
+    /// The law: all clear means that nothing is injected and nothing active is there, and proven means not injected.
+    pub fn holds(&self, request: &KillRequest, said: &Said) {
+        if said.summary.all_clear && request.run.is_none() && request.namespace.is_none() {
             let effects = self.sim.world().look(World::effects);
             assert!(effects.is_empty(), "all clear, and yet: {effects:#?}");
             assert_eq!(self.active(), Vec::<String>::new(), "all clear");
