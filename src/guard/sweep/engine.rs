@@ -232,6 +232,7 @@ impl<'a> Sweep<'a> {
             Done::Forced { uid, outcome } => self.forced(&uid, outcome),
             Done::Wondered { uid, why } => self.wondered(&uid, why),
             Done::SeenOut { debt, removed } => self.seen_out(debt, removed),
+            Done::Events { debt, outcome } => self.events_told(debt, outcome),
             Done::Latched { namespace, attempts, outcome } => self.cluster_latched(namespace, attempts, outcome),
             Done::Closed(outcome) => self.latch_closed(outcome),
             Done::Again(Again::Ask(wait)) => self.ask(&wait),

@@ -53,6 +53,16 @@ impl Said {
         })
     }
 
+    /// The last word of each object, where it is not that it is proven gone.
+    pub fn not_proven(&self) -> Vec<String> {
+        let mut last = std::collections::BTreeMap::new();
+        for verdict in self.verdicts() {
+            last.insert(verdict.object.to_string(), verdict.gone.clone());
+        }
+        let left = last.into_iter().filter(|(_, gone)| *gone != Gone::Proven);
+        left.map(|(object, gone)| format!("{object}: {gone}")).collect()
+    }
+
     pub fn notes(&self) -> String {
         let notes = self.tells.iter().filter_map(|tells| match tells {
             KillTells::Note { text } => Some(text.as_str()),
