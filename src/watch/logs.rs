@@ -22,6 +22,9 @@ use crate::units::Mark;
 /// So many lines may wait for a probe that counts them.
 const ROOM: usize = 8192;
 
+/// Stands for containers that are not known by name yet.
+const EVERY: &str = "every container";
+
 /// Whether a line was there before it was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -96,6 +99,8 @@ impl Logs {
             lines: broadcast::channel(ROOM).0,
             unread: Arc::default(),
         };
+        // No line is no proof of silence before the pods are known.
+        sink.unread(EVERY, Some("the pods are not listed yet".to_owned()));
         let keeper = Keeper {
             cluster: cluster.clone(),
             pulse: pulse.clone(),
@@ -166,6 +171,7 @@ impl Keeper {
         }
         // Pods that come later are read from their first line on.
         self.begin = Begin::AtTheBeginning;
+        self.sink.unread(EVERY, None);
     }
 
     fn start(&self, pod: &PodSeen, container: &ContainerSeen) -> watch::Sender<Now> {
@@ -178,6 +184,10 @@ impl Keeper {
         };
         let tail = Tail::new(whose, state, self.sink.clone(), self.pulse.clone());
         let (sink, name) = (self.sink.clone(), format!("{}/{}", pod.row.name, container.name));
+        if self.begin == Begin::WithHistory && container.running {
+            // What it writes until it is followed counts as history.
+            sink.unread(&name, Some("it is not followed yet".to_owned()));
+        }
         self.tasks.spawn(tail.run(), move |why| {
             sink.unread(&name, Some(format!("following failed here: {why}")));
         });

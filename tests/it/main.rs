@@ -20,3 +20,5 @@ mod sim_wire_server;
 mod sim_world;
 #[cfg(feature = "sim")]
 mod watch;
+#[cfg(feature = "sim")]
+mod watch_streams;
