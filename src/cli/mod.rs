@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod status;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ enum Command {
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    /// Show every active fault in the cluster, whoever made it.
+    Status(status::StatusArgs),
     /// Print the completions of a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -30,6 +33,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::Status(args) => status::main(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut script);

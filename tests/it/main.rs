@@ -21,4 +21,6 @@ mod sim_world;
 #[cfg(feature = "sim")]
 mod watch;
 #[cfg(feature = "sim")]
+mod watch_status;
+#[cfg(feature = "sim")]
 mod watch_streams;

@@ -60,27 +60,41 @@ async fn every_line_once_through_restart_and_death() {
     // What streams is what was written; to make it harmless is for whoever shows it.
     assert!(has(&lines, "hostile \u{1b}[2J\u{1b}]0;title\u{7} \u{202e}txt"));
 
-    stage.chaos("PodChaos", "restart", &json!({
-        "action": "container-kill", "mode": "one", "containerNames": ["emqx-go"],
-        "selector": {"namespaces": ["default"], "pods": {"default": ["emqx-go-0"]}},
-    }));
+    stage.chaos(
+        "PodChaos",
+        "restart",
+        &json!({
+            "action": "container-kill", "mode": "one", "containerNames": ["emqx-go"],
+            "selector": {"namespaces": ["default"], "pods": {"default": ["emqx-go-0"]}},
+        }),
+    );
     let (more, _) = stream_until(&mut watching, "a new process", |lines, _| {
-        lines.iter().any(|line| line.pod == "emqx-go-0" && line.text.contains("broker starting"))
+        lines
+            .iter()
+            .any(|line| line.pod == "emqx-go-0" && line.text.contains("broker starting"))
     })
     .await;
     lines.extend(more);
     says("emqx-go-0", 50);
-    let (more, _) = stream_until(&mut watching, "lines after the restart", |lines, _| has(lines, "行号 99 节点掉线 🔥")).await;
+    let (more, _) = stream_until(&mut watching, "lines after the restart", |lines, _| {
+        has(lines, "行号 99 节点掉线 🔥")
+    })
+    .await;
     lines.extend(more);
 
     stage.kill("emqx-go-0");
     let (more, _) = stream_until(&mut watching, "a new pod", |lines, _| {
-        lines.iter().any(|line| line.pod == "emqx-go-0" && line.text.contains("broker starting"))
+        lines
+            .iter()
+            .any(|line| line.pod == "emqx-go-0" && line.text.contains("broker starting"))
     })
     .await;
     lines.extend(more);
     says("emqx-go-0", 100);
-    let (more, _) = stream_until(&mut watching, "lines of the new pod", |lines, _| has(lines, "行号 149 节点掉线 🔥")).await;
+    let (more, _) = stream_until(&mut watching, "lines of the new pod", |lines, _| {
+        has(lines, "行号 149 节点掉线 🔥")
+    })
+    .await;
     lines.extend(more);
 
     let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
@@ -89,7 +103,10 @@ async fn every_line_once_through_restart_and_death() {
         *numbers.entry(line.text.clone()).or_default() += 1;
     }
     assert_eq!(numbers.len(), 150, "lines are missing");
-    assert!(numbers.values().all(|times| *times == 1), "lines came twice: {numbers:?}");
+    assert!(
+        numbers.values().all(|times| *times == 1),
+        "lines came twice: {numbers:?}"
+    );
     watching.stop.stopped().await;
     stage.sim.shutdown().await;
 }
@@ -99,14 +116,21 @@ async fn a_very_long_line_is_cut_and_says_so() {
     let stage = Stage::usual().await;
     let mut watching = stage.watching();
     let long = "长".repeat(20_000);
-    stream_until(&mut watching, "the first lines", |lines, _| lines.iter().any(|line| line.pod == "emqx-go-1")).await;
+    stream_until(&mut watching, "the first lines", |lines, _| {
+        lines.iter().any(|line| line.pod == "emqx-go-1")
+    })
+    .await;
     stage.says("emqx-go-1", &long);
     let (lines, _) = stream_until(&mut watching, "the long line", |lines, _| {
         lines.iter().any(|line| line.text.starts_with("长长长"))
     })
     .await;
     let line = lines.iter().find(|line| line.text.starts_with("长长长")).unwrap();
-    assert!(line.text.len() < 17 * 1024 && line.text.ends_with("bytes more]"), "{}", line.text.len());
+    assert!(
+        line.text.len() < 17 * 1024 && line.text.ends_with("bytes more]"),
+        "{}",
+        line.text.len()
+    );
     stage.sim.shutdown().await;
 }
 
@@ -134,7 +158,10 @@ async fn a_pattern_is_counted_from_now_on() {
     stage.says("emqx-go-2", "all is well");
     let found = until(&mut readings, "both", |now| number(now) == Some(2.0)).await;
     assert_eq!(found.last().unwrap().verdict, Verdict::Broken);
-    let over = until(&mut readings, "the window to pass", |now| number(now) == Some(0.0)).await;
+    let over = until(&mut readings, "the window to pass", |now| {
+        number(now) == Some(0.0)
+    })
+    .await;
     assert_eq!(over.last().unwrap().verdict, Verdict::Holds);
     stage.sim.shutdown().await;
     let lost = until(&mut readings, "no data", |now| number(now).is_none()).await;
@@ -147,10 +174,17 @@ async fn events_come_as_lines() {
     let mut watching = stage.watching();
     stage.kill("emqx-go-2");
     let (_, events) = stream_until(&mut watching, "the new pod's events", |_, events| {
-        events.iter().any(|event| event.object == "pod/emqx-go-2" && event.reason == "Started")
+        events
+            .iter()
+            .any(|event| event.object == "pod/emqx-go-2" && event.reason == "Started")
     })
     .await;
-    assert!(events.iter().all(|event| event.stamp.is_some() && event.count >= 1), "{events:#?}");
+    assert!(
+        events
+            .iter()
+            .all(|event| event.stamp.is_some() && event.count >= 1),
+        "{events:#?}"
+    );
     stage.sim.shutdown().await;
 }
 
@@ -159,7 +193,12 @@ async fn chaos_of_anyone_is_a_row_with_its_phase() {
     let stage = Stage::usual().await;
     let watching = stage.watching();
     let mut chaos = watching.views.chaos.clone();
-    within("an empty view", chaos.wait_for(|shown| shown.0 == Freshness::Live && shown.1.is_empty())).await.unwrap();
+    within(
+        "an empty view",
+        chaos.wait_for(|shown| shown.0 == Freshness::Live && shown.1.is_empty()),
+    )
+    .await
+    .unwrap();
     stage.chaos("NetworkChaos", "theirs", &json!({
         "action": "delay", "mode": "one", "direction": "to", "duration": "20s", "delay": {"latency": "250ms"},
         "selector": {"namespaces": ["default"], "labelSelectors": {"app": "emqx-go"}},
@@ -168,13 +207,21 @@ async fn chaos_of_anyone_is_a_row_with_its_phase() {
         shown.1.iter().any(|row| row.phase == "injected")
     };
     let row = within("it to be injected", chaos.wait_for(on)).await.unwrap().1[0].clone();
-    assert_eq!((row.object.to_string().as_str(), row.action.as_str()), ("NetworkChaos default/theirs", "delay"));
-    assert_eq!((row.injected, row.duration, row.run), ((1, 1), Some(Duration::from_secs(20)), None));
+    assert_eq!(
+        (row.object.to_string().as_str(), row.action.as_str()),
+        ("NetworkChaos default/theirs", "delay")
+    );
+    assert_eq!(
+        (row.injected, row.duration, row.run),
+        ((1, 1), Some(Duration::from_secs(20)), None)
+    );
     assert!(!row.deleting && !row.ended && row.targets[0].starts_with("default/emqx-go-"));
     let ended = chaos.wait_for(|shown| shown.1.iter().any(|row| row.ended && row.phase == "ended"));
     within("its own clock to end it", ended).await.unwrap();
     stage.delete_chaos("NetworkChaos", "theirs");
-    within("it to be gone", chaos.wait_for(|shown| shown.1.is_empty())).await.unwrap();
+    within("it to be gone", chaos.wait_for(|shown| shown.1.is_empty()))
+        .await
+        .unwrap();
     stage.sim.shutdown().await;
 }
 
@@ -183,7 +230,9 @@ async fn chaos_without_the_right_to_see_all_says_so() {
     let stage = Stage::as_user("viewer", 4.0).await;
     let watching = stage.watching();
     let mut chaos = watching.views.chaos.clone();
-    let forbidden = chaos.wait_for(|shown| matches!(&shown.0, Freshness::Forbidden { right } if right.contains("in every namespace")));
+    let forbidden = chaos.wait_for(
+        |shown| matches!(&shown.0, Freshness::Forbidden { right } if right.contains("in every namespace")),
+    );
     within("no right", forbidden).await.unwrap();
     stage.sim.shutdown().await;
 }
