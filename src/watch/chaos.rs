@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::DropGuard;
 
 use super::chaos_row::row;
-use super::feed::{self, Scope};
+use super::feed::{self, Scope, Steps};
 use super::hub::Known;
 use super::pulse::Pulse;
 use super::tasks::Tasks;
@@ -220,6 +220,7 @@ impl Follower {
             labels: String::new(),
             what: format!("{}.chaos-mesh.org", kind.plural),
             place,
+            steps: Steps::Together,
         };
         let read = kind.clone();
         let hub = feed::open(scope, &self.pulse, &tasks, move |object: &DynamicObject| {

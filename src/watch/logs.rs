@@ -1,7 +1,7 @@
 //! The logs of the target's pods: one tail a container, new pods and restarts included. Never shows a line twice;
 //! what may be missing is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ use crate::units::Mark;
 
 /// So many lines may wait for a probe that counts them.
 const ROOM: usize = 8192;
+
+/// So many containers are followed at once; each takes a connection.
+const MOST: usize = 128;
 
 /// Stands for containers that are not known by name yet.
 const EVERY: &str = "every container";
@@ -107,6 +110,7 @@ impl Logs {
             tasks: tasks.clone(),
             sink: sink.clone(),
             tails: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             begin: Begin::WithHistory,
         };
         let (mut told, unread) = (pods.listen(), sink.unread.clone());
@@ -144,6 +148,8 @@ struct Keeper {
     sink: Sink,
     /// By the pod's uid and the container's name.
     tails: BTreeMap<(String, String), watch::Sender<Now>>,
+    /// Containers that are too many.
+    left_out: BTreeSet<String>,
     begin: Begin,
 }
 
@@ -153,6 +159,7 @@ impl Keeper {
             return;
         }
         let mut gone = std::mem::take(&mut self.tails);
+        let mut left_out = BTreeSet::new();
         for pod in known.objects.values() {
             for container in &pod.containers {
                 let at = (pod.row.uid.clone(), container.name.clone());
@@ -160,6 +167,13 @@ impl Keeper {
                     Some(tail) => {
                         tail.send_if_modified(|now| replace(now, container));
                         tail
+                    }
+                    None if self.tails.len() + gone.len() >= MOST => {
+                        let name = format!("{}/{}", pod.row.name, container.name);
+                        let why = format!("more than {MOST} containers; it is not followed");
+                        self.sink.unread(&name, Some(why));
+                        left_out.insert(name);
+                        continue;
                     }
                     None => self.start(pod, container),
                 };
@@ -169,6 +183,10 @@ impl Keeper {
         for tail in gone.into_values() {
             tail.send_replace(Now::Gone);
         }
+        for name in self.left_out.difference(&left_out) {
+            self.sink.unread(name, None);
+        }
+        self.left_out = left_out;
         // Pods that come later are read from their first line on.
         self.begin = Begin::AtTheBeginning;
         self.sink.unread(EVERY, None);

@@ -21,6 +21,8 @@ mod sim_world;
 #[cfg(feature = "sim")]
 mod watch;
 #[cfg(feature = "sim")]
+mod watch_gap;
+#[cfg(feature = "sim")]
 mod watch_status;
 #[cfg(feature = "sim")]
 mod watch_streams;
