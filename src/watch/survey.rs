@@ -25,6 +25,10 @@ pub enum Places {
 
 /// One chaos object, whoever made it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact of the object, as readers of the JSON want it"
+)]
 pub struct FaultSeen {
     #[serde(flatten)]
     pub object: ChaosRef,

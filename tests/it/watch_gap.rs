@@ -247,7 +247,7 @@ async fn lines_written_while_the_wire_was_cut_come_once() {
     let first = *times.keys().next().unwrap();
     let last = *times.keys().last().unwrap();
     assert_eq!(
-        times.len() as u32,
+        u32::try_from(times.len()).unwrap(),
         last - first + 1,
         "lines are missing: {times:?}"
     );
