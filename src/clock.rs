@@ -92,6 +92,19 @@ impl Clock {
         }))
     }
 
+    /// A clock whose mark zero is now, by the wall time and the speed of another: of an embedded cluster, whose time
+    /// may have run away from this machine's.
+    pub fn start_beside(other: &Self) -> Self {
+        let Self(inner) = Self::start(other.speed());
+        let mut base = inner.base.clone();
+        base.wall = other.stamp();
+        let origin = base.boot_nanos;
+        Self(Arc::new(Inner {
+            source: Source::Boot { origin },
+            base,
+        }))
+    }
+
     /// A clock for tests under tokio's paused time. Mark zero is now; `wall` is what it claims to be.
     pub fn paused(wall: Stamp) -> Self {
         let base = ClockBase {

@@ -1,8 +1,18 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
+pub mod check;
+pub mod list;
+mod outcome;
+mod play;
+mod record;
+pub mod report;
+pub mod run;
+pub mod schema;
+pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod status;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -19,11 +29,26 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Walk the built-in game day on an embedded cluster.
+    #[cfg(feature = "sim")]
+    Demo(run::DemoArgs),
+    /// Walk a playbook on a cluster.
+    Run(Box<run::RunArgs>),
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
     /// Show every active fault in the cluster, whoever made it.
     Status(status::StatusArgs),
+    /// Read playbooks and say everything that is wrong with them, offline.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of a playbook.
+    Schema(schema::SchemaArgs),
+    /// List the runs, newest first.
+    List(list::ListArgs),
+    /// Show the timeline of a run.
+    Show(show::ShowArgs),
+    /// Write the retrospective of a run.
+    Report(report::ReportArgs),
     /// Print the completions of a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -32,8 +57,16 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         #[cfg(feature = "sim")]
+        Command::Demo(args) => run::demo(&args),
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
         Command::Status(args) => status::main(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::List(args) => answer(list::run(&args).map_err(Into::into)),
+        Command::Show(args) => answer(show::run(&args).map_err(Into::into)),
+        Command::Report(args) => answer(report::run(&args).map_err(Into::into)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut script);
@@ -53,7 +86,6 @@ fn block_on<E: std::error::Error + 'static>(
 }
 
 /// Says what failed and gives the exit code of a failure.
-#[cfg(feature = "sim")]
 fn answer(outcome: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;

@@ -6,6 +6,7 @@ use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Pos
 use kube::core::Request;
 use serde_json::{Value, json};
 
+use super::connect::REQUEST;
 use super::kinds::{ChaosKind, GROUP};
 use super::{ApiFault, ChaosObject, Cluster};
 use crate::fault::ChaosRef;
@@ -72,7 +73,12 @@ impl Cluster {
         let mut request = Request::new(path)
             .create(&params, body)
             .map_err(|error| broken(error.to_string()))?;
-        let strict = format!("{}&fieldValidation=Strict", request.uri());
+        // The server gives up when the client does: after that nothing can still be made.
+        let strict = format!(
+            "{}&fieldValidation=Strict&timeout={}s",
+            request.uri(),
+            REQUEST.as_secs()
+        );
         *request.uri_mut() = strict
             .parse()
             .map_err(|_| broken(format!("no address: {strict}")))?;
@@ -163,13 +169,44 @@ impl Cluster {
             .map_err(|error| ApiFault::of(&error, || right("patch", &kind.plural, Some(&object.namespace))))
     }
 
-    /// The latest warning that the cluster gave about an object.
-    pub async fn latest_warning(&self, object: &ChaosRef) -> Option<String> {
+    /// Takes all finalizers off exactly the object of this uid. What they held back does not happen any more: the
+    /// fault may stay where it is.
+    pub async fn force_chaos(&self, object: &ChaosRef, uid: &str) -> Result<Deleted, ApiFault> {
+        let kind = ChaosKind::of(object);
+        // A uid in a patch is a precondition.
+        let patch = json!({"metadata": {"uid": uid, "finalizers": null}});
+        let patched = self
+            .chaos_api(&kind, Some(&object.namespace))
+            .patch(&object.name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await;
+        match patched {
+            Ok(_) => Ok(Deleted::Asked),
+            Err(error) => {
+                match ApiFault::of(&error, || right("patch", &kind.plural, Some(&object.namespace))) {
+                    ApiFault::NotFound => Ok(Deleted::Absent),
+                    ApiFault::Conflict { message } if message.contains("UID") => Ok(Deleted::Absent),
+                    fault => Err(fault),
+                }
+            }
+        }
+    }
+
+    /// What the cluster told about an object and has not forgotten yet (it does so after an hour or so).
+    pub async fn events_about(&self, object: &ChaosRef) -> Result<Vec<Event>, ApiFault> {
         let api: Api<Event> = Api::namespaced(self.calls(), &object.namespace);
         let params = ListParams::default().fields(&format!("involvedObject.name={}", object.name));
-        let events = api.list(&params).await.ok()?;
+        let listed = api
+            .list(&params)
+            .await
+            .map_err(|error| ApiFault::of(&error, || format!("list events in {}", object.namespace)))?;
+        let about = |event: &Event| event.involved_object.kind.as_deref() == Some(&object.kind);
+        Ok(listed.items.into_iter().filter(about).collect())
+    }
+
+    /// The latest warning that the cluster gave about an object.
+    pub async fn latest_warning(&self, object: &ChaosRef) -> Option<String> {
+        let events = self.events_about(object).await.ok()?;
         events
-            .items
             .into_iter()
             .filter(|event| event.type_.as_deref() == Some("Warning"))
             .max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))

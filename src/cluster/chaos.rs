@@ -260,6 +260,17 @@ impl ChaosObject {
         }
     }
 
+    /// What its absence means when its end was not seen, this being what was seen of it before.
+    pub fn once_missed(&self) -> Gone {
+        let (done, of) = self.recovered();
+        match self.once_gone() {
+            Gone::ForcedUnverified => Gone::Unverified {
+                why: format!("its end was not seen; before that {done} of {of} records were recovered"),
+            },
+            told => told,
+        }
+    }
+
     /// What to say of it while it is still there and on its way out.
     pub fn going(&self) -> Gone {
         match self.failure() {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use kube::Api;
 use kube::api::DynamicObject;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::utils::{Backoff, StreamBackoff};
+use kube::runtime::watcher::{self as watching, DefaultBackoff, watcher};
 
 use super::calls::right;
 use super::kinds::ChaosKind;
@@ -35,16 +37,38 @@ pub struct Following {
     pub name: Option<String>,
 }
 
-pub(crate) fn fault(error: &watcher::Error, right: impl FnOnce() -> String) -> ApiFault {
+pub(crate) fn fault(error: &watching::Error, right: impl FnOnce() -> String) -> ApiFault {
     match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => ApiFault::of(error, right),
-        watcher::Error::WatchError(status) => ApiFault::of_status(status, right),
-        watcher::Error::NoResourceVersion => ApiFault::Refused {
+        watching::Error::InitialListFailed(error)
+        | watching::Error::WatchStartFailed(error)
+        | watching::Error::WatchFailed(error) => ApiFault::of(error, right),
+        watching::Error::WatchError(status) => ApiFault::of_status(status, right),
+        watching::Error::NoResourceVersion => ApiFault::Refused {
             code: 200,
             message: "the list carries no resource version".to_owned(),
         },
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Doubles from [`FIRST_PAUSE`] up to [`LONGEST_PAUSE`].
+struct Brisk(Duration);
+
+impl Iterator for Brisk {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.0;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        Some(pause)
+    }
+}
+
+impl Backoff for Brisk {
+    fn reset(&mut self) {
+        self.0 = FIRST_PAUSE;
     }
 }
 
@@ -55,24 +79,24 @@ struct Known {
 }
 
 impl Known {
-    fn take(&mut self, kind: &ChaosKind, event: watcher::Event<DynamicObject>) -> Vec<Followed> {
+    fn take(&mut self, kind: &ChaosKind, event: watching::Event<DynamicObject>) -> Vec<Followed> {
         match event {
-            watcher::Event::Init => {
+            watching::Event::Init => {
                 self.listing.clear();
                 Vec::new()
             }
-            watcher::Event::InitApply(object) | watcher::Event::Apply(object) => {
+            watching::Event::InitApply(object) | watching::Event::Apply(object) => {
                 let object = ChaosObject::read(kind, &object);
                 self.listing.insert(object.uid.clone());
                 self.now.insert(object.uid.clone(), object.clone());
                 vec![Followed::Seen(Box::new(object))]
             }
-            watcher::Event::Delete(object) => {
+            watching::Event::Delete(object) => {
                 let object = ChaosObject::read(kind, &object);
                 self.now.remove(&object.uid);
                 vec![Followed::Gone(Box::new(object))]
             }
-            watcher::Event::InitDone => {
+            watching::Event::InitDone => {
                 let listing = std::mem::take(&mut self.listing);
                 let (kept, lost): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.now)
                     .into_iter()
@@ -90,6 +114,19 @@ impl Known {
 impl Cluster {
     /// Follows until dropped; reconnects by itself with a growing pause.
     pub fn follow(&self, what: Following) -> Pin<Box<dyn Stream<Item = Followed> + Send>> {
+        self.follow_pausing(what, DefaultBackoff::default())
+    }
+
+    /// Like [`Cluster::follow`], but never pauses for longer than two seconds: for who has a deadline.
+    pub fn follow_closely(&self, what: Following) -> Pin<Box<dyn Stream<Item = Followed> + Send>> {
+        self.follow_pausing(what, Brisk(FIRST_PAUSE))
+    }
+
+    fn follow_pausing(
+        &self,
+        what: Following,
+        pauses: impl Backoff + 'static,
+    ) -> Pin<Box<dyn Stream<Item = Followed> + Send>> {
         let Following {
             kind,
             namespace,
@@ -100,11 +137,11 @@ impl Cluster {
             Some(namespace) => Api::namespaced_with(self.streams(), namespace, &resource),
             None => Api::all_with(self.streams(), &resource),
         };
-        let mut config = watcher::Config::default();
+        let mut config = watching::Config::default();
         if let Some(name) = &name {
             config = config.fields(&format!("metadata.name={name}"));
         }
-        let events = watcher(api, config).default_backoff();
+        let events = StreamBackoff::new(watcher(api, config), pauses);
         let told = events.scan(Known::default(), move |known, event| {
             let told = match event {
                 Ok(event) => known.take(&kind, event),

@@ -15,6 +15,7 @@ mod removal;
 
 pub use calls::{Deleted, Field};
 pub use chaos::{ChaosObject, Desired, Record, labels};
+pub(crate) use connect::REQUEST;
 pub use connect::{Cluster, looks_like_production};
 pub use error::{ApiFault, ClusterError};
 pub use follow::{Followed, Following};

@@ -369,15 +369,7 @@ impl Hand<'_> {
         let Some(last) = &self.last else {
             return Removed::NeverSeen;
         };
-        Removed::Told(match last.once_gone() {
-            Gone::Proven => Gone::Proven,
-            Gone::ForcedUnverified => {
-                let (done, of) = last.recovered();
-                let why = format!("its end was not seen; before that {done} of {of} records were recovered");
-                Gone::Unverified { why }
-            }
-            other => other,
-        })
+        Removed::Told(last.once_missed())
     }
 
     /// The verdict when patience is over.

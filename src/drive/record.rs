@@ -96,3 +96,31 @@ fn lost(error: &JournalError, inputs: &inbox::UnboundedSender<Input>) -> ErrorCh
     let _ = inputs.send(Input::JournalLost { error: chain.clone() });
     chain
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Fact;
+    use crate::units::{Mark, Stamp};
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_to_the_engine_and_to_who_waits() {
+        let full = std::path::Path::new("/dev/full");
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(full)
+            .expect("a full device");
+        let (inputs, mut inbox) = inbox::unbounded_channel();
+        let mut recorder = Recorder::start(Writer::on(file, full), inputs).expect("a thread");
+        let entry = Entry {
+            seq: 0,
+            at: Mark::ZERO,
+            wall: Stamp(jiff::Timestamp::UNIX_EPOCH),
+            fact: Fact::Detected,
+        };
+        let kept = recorder.keep(vec![entry]).await.expect("an answer");
+        assert!(kept.is_err());
+        assert!(matches!(inbox.recv().await, Some(Input::JournalLost { .. })));
+        recorder.finish().await;
+    }
+}

@@ -12,17 +12,13 @@ use crate::units::Mark;
 #[serde(rename_all = "kebab-case", tag = "saw")]
 pub enum Observed {
     Number {
+        #[serde(with = "number")]
         value: f64,
     },
     /// So many of so many, such as ready pods of wanted pods.
-    Parts {
-        have: u32,
-        want: u32,
-    },
+    Parts { have: u32, want: u32 },
     /// The source answered, and had nothing; or it could not be asked. Neither a pass nor a fail.
-    NoData {
-        why: String,
-    },
+    NoData { why: String },
 }
 
 /// What a probe saw, when, and how fine its clock is.
@@ -41,6 +37,34 @@ pub enum Verdict {
     Holds,
     Broken,
     Unknown,
+}
+
+/// Numbers as JSON has them; those that it lacks (`NaN`, `inf`, `-inf`) as text, so that the record keeps them.
+mod number {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(f64),
+        Text(String),
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            serializer.serialize_f64(*value)
+        } else {
+            serializer.collect_str(value)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Number(value) => Ok(value),
+            Written::Text(text) => text.parse().map_err(D::Error::custom),
+        }
+    }
 }
 
 impl fmt::Display for Observed {

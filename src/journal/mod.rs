@@ -10,6 +10,6 @@ mod writer;
 pub use debts::{Owed, OwedDebt, owed};
 pub use error::JournalError;
 pub use format::{GENESIS, Line, VERSION, hash};
-pub use reader::{Damage, Head, Journal, Record, merge, read};
+pub use reader::{Damage, Head, Journal, Record, merge, read, skim};
 pub use store::{Process, RunDir, Store};
 pub use writer::{Durability, Writer};

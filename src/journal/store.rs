@@ -10,7 +10,7 @@ use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 
 use super::debts::{Owed, owed};
 use super::error::JournalError;
-use super::reader::{Damage, Journal, merge, read};
+use super::reader::{Damage, Journal, merge, read, skim};
 use super::writer::{Writer, is_held, make_private_dir, sync_parent, write_private};
 use crate::units::RunId;
 
@@ -39,6 +39,7 @@ impl fmt::Display for Process {
 #[derive(Debug, Clone)]
 pub struct Store {
     state: PathBuf,
+    runs: PathBuf,
 }
 
 impl Store {
@@ -55,7 +56,16 @@ impl Store {
     }
 
     pub fn at(state: impl Into<PathBuf>) -> Self {
-        Self { state: state.into() }
+        let state = state.into();
+        let runs = state.join("runs");
+        Self { state, runs }
+    }
+
+    /// The same store with its runs in another folder.
+    #[must_use]
+    pub fn with_runs_in(self, runs: impl Into<PathBuf>) -> Self {
+        let runs = runs.into();
+        Self { runs, ..self }
     }
 
     /// The state folder: runs, kills, latches.
@@ -63,14 +73,15 @@ impl Store {
         &self.state
     }
 
-    fn runs(&self) -> PathBuf {
-        self.state.join("runs")
+    /// The folder that the runs are in.
+    pub fn runs(&self) -> &Path {
+        &self.runs
     }
 
     /// A new run's folder, with the playbook as it was read.
     pub fn create(&self, id: &RunId, playbook: &str) -> Result<RunDir, JournalError> {
         let path = self.path_of(id.as_str())?;
-        make_private_dir(&self.runs())?;
+        make_private_dir(self.runs())?;
         let mut folder = fs::DirBuilder::new();
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.create(&path).map_err(|source| match source.kind() {
@@ -89,20 +100,20 @@ impl Store {
     /// The ids of all runs, newest first; whatever else lies there is left out.
     pub fn list(&self) -> Result<Vec<RunId>, JournalError> {
         let runs = self.runs();
-        let entries = match fs::read_dir(&runs) {
+        let entries = match fs::read_dir(runs) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => {
                 return Err(JournalError::Io {
                     what: "list",
-                    path: runs,
+                    path: runs.to_owned(),
                     source,
                 });
             }
         };
         let mut ids = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(JournalError::io("list", &runs))?;
+            let entry = entry.map_err(JournalError::io("list", runs))?;
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if let Some(name) = entry
                 .file_name()
@@ -123,7 +134,9 @@ impl Store {
                 .list()?
                 .into_iter()
                 .next()
-                .ok_or_else(|| JournalError::NoRuns { runs: self.runs() })?;
+                .ok_or_else(|| JournalError::NoRuns {
+                    runs: self.runs.clone(),
+                })?;
             return self.open(newest.as_str());
         }
         let path = self.path_of(id)?;
@@ -131,7 +144,7 @@ impl Store {
         if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
             return Err(JournalError::NoSuchRun {
                 id: id.to_owned(),
-                runs: self.runs(),
+                runs: self.runs.clone(),
             });
         }
         Ok(RunDir {
@@ -190,6 +203,15 @@ impl RunDir {
 
     /// Everything that all journals of this run say.
     pub fn read(&self) -> Result<Journal, JournalError> {
+        self.read_with(read)
+    }
+
+    /// What all journals of this run say, without the facts named in `skip` and with no chain verified.
+    pub fn skim(&self, skip: &[&str]) -> Result<Journal, JournalError> {
+        self.read_with(|file, bytes| skim(file, bytes, skip))
+    }
+
+    fn read_with(&self, read: impl Fn(&str, &[u8]) -> Journal) -> Result<Journal, JournalError> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(JournalError::io("list", &self.path))? {
             let name = entry.map_err(JournalError::io("list", &self.path))?.file_name();

@@ -79,7 +79,7 @@ impl Writer {
         Ok((writer, torn as u64))
     }
 
-    fn on(file: File, path: &Path) -> Self {
+    pub(crate) fn on(file: File, path: &Path) -> Self {
         Self {
             file,
             path: path.to_owned(),

@@ -112,28 +112,71 @@ impl Playbook {
         })
     }
 
-    /// Every check of a run: the built-in ones (`pods-ready`, `endpoints`) first unless the file overrides them.
+    /// Every check of a run: the built-in ones first unless the file overrides them. `pods-ready` and `endpoints` are
+    /// always among them, `metrics` and `errors` only where the playbook names them.
     pub fn all_checks(&self) -> Vec<Check> {
-        let builtin = [
-            Probe::PodsReady(PodsReadyProbe {}),
-            Probe::Endpoints(EndpointsProbe {}),
-        ];
         let own = |id: &CheckId| self.checks.iter().any(|check| check.id == *id);
-        builtin
+        ["pods-ready", "endpoints"]
             .into_iter()
-            .map(|probe| Check {
-                id: CheckId::new(probe.name()),
-                probe,
-                expect: Some(Expect::All),
-                every: None,
-                when: default_when(),
-                no_data: NoData::Unknown,
-                for_: None,
-            })
+            .chain(["metrics", "errors"].into_iter().filter(|id| self.names(id)))
+            .filter_map(|id| builtin(id, &self.target))
             .filter(|check| !own(&check.id))
             .chain(self.checks.iter().cloned())
             .collect()
     }
+
+    /// Whether recovery, a stop condition or a verification names this check.
+    fn names(&self, id: &str) -> bool {
+        let recovery = self.recovery.iter().flat_map(|recovery| &recovery.when);
+        let stops = self.stop_when.iter().map(|stop| &stop.check);
+        let verified = self.steps.iter().flat_map(|step| match step {
+            Step::Verify(step) => step.checks.as_slice(),
+            Step::Brief(_)
+            | Step::Checklist(_)
+            | Step::Baseline(_)
+            | Step::Fault(_)
+            | Step::Observe(_)
+            | Step::Recover(_)
+            | Step::Debrief(_) => &[],
+        });
+        recovery
+            .chain(stops)
+            .chain(verified)
+            .any(|named| named.as_str() == id)
+    }
+}
+
+/// A check that every playbook has without saying so, derived from its target; `None` for any other id.
+pub fn builtin(id: &str, target: &Target) -> Option<Check> {
+    let (probe, expect, when) = match id {
+        "pods-ready" => (Probe::PodsReady(PodsReadyProbe {}), Expect::All, default_when()),
+        "endpoints" => (Probe::Endpoints(EndpointsProbe {}), Expect::All, default_when()),
+        "metrics" => {
+            let job = target.pods.get("app").or_else(|| target.pods.values().next())?;
+            let up = format!("up{{job={}}}", serde_json::Value::from(job.as_str()));
+            let query = format!("sum({up}) / count({up})");
+            let probe = Probe::Prometheus(PrometheusProbe { query, source: None });
+            (probe, ">= 0.66".parse().ok()?, vec![When::After])
+        }
+        "errors" => {
+            let pattern = "(?i)error|fatal|panic".to_owned();
+            let probe = Probe::PodLogs(PodLogsProbe {
+                pattern,
+                within: None,
+            });
+            (probe, "< 5".parse().ok()?, vec![When::After])
+        }
+        _ => return None,
+    };
+    Some(Check {
+        id: CheckId::new(id),
+        probe,
+        expect: Some(expect),
+        every: None,
+        when,
+        no_data: NoData::Unknown,
+        for_: None,
+    })
 }
 
 impl Playbook {
@@ -532,7 +575,7 @@ pub struct VerifyStep {
 }
 
 impl VerifyStep {
-    const fn default_timeout() -> Span {
+    pub(super) const fn default_timeout() -> Span {
         Span(Duration::from_secs(30))
     }
 }

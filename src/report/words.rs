@@ -284,7 +284,7 @@ pub fn sentence(fact: &Fact, book: &Names) -> String {
         Fact::KillEnded { clear: false } => "the kill switch is through: not all clear".to_owned(),
         Fact::HandedOver { owed } => format!("handed over, still owed: {}", list(owed)),
         Fact::RunEnded { exit, summary } => {
-            format!("the run ends, exit {exit} ({}): {summary}", exit_words(*exit))
+            format!("the run ends, {}", ended_words(*exit, summary))
         }
         Fact::Unknown(value) => format!(
             "not understood by this version: {}",
@@ -429,6 +429,15 @@ pub const fn exit_words(exit: u8) -> &'static str {
         4 => "killed, clean",
         5 => "debts owed",
         _ => "unknown",
+    }
+}
+
+/// How a run ended; the summary says it all unless it names only what failed.
+pub fn ended_words(exit: u8, summary: &str) -> String {
+    let summary = printable(summary);
+    match exit {
+        1 | 2 => format!("exit {exit}, {}: {summary}", exit_words(exit)),
+        _ => format!("exit {exit}: {summary}"),
     }
 }
 

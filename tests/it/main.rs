@@ -1,7 +1,16 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
+mod drive;
 mod floors;
+#[cfg(feature = "sim")]
+mod gameday;
+mod kill;
+mod journal;
+mod journal_samples;
+mod report;
+mod report_command;
+mod inject;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]

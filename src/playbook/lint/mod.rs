@@ -1,0 +1,16 @@
+//! What a playbook may say and what it had better not: one small function a rule. Never does IO, never asks a cluster.
+
+mod checks;
+mod head;
+pub(super) mod kinds;
+pub(super) mod manifest;
+mod recovery;
+mod rules;
+mod selectors;
+mod spec;
+mod steps;
+
+#[cfg(test)]
+mod tests;
+
+pub use rules::{Rule, lint, rules};
