@@ -11,6 +11,7 @@ pub mod schema;
 pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod status;
 mod trace;
 
 use std::io::Write as _;
@@ -36,6 +37,8 @@ enum Command {
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    /// Show every active fault in the cluster, whoever made it.
+    Status(status::StatusArgs),
     /// Read playbooks and say everything that is wrong with them, offline.
     Check(check::CheckArgs),
     /// Print the JSON Schema of a playbook.
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::Status(args) => status::main(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::List(args) => answer(list::run(&args).map_err(Into::into)),

@@ -29,3 +29,9 @@ mod sim_wire_server;
 mod sim_world;
 #[cfg(feature = "sim")]
 mod watch;
+#[cfg(feature = "sim")]
+mod watch_gap;
+#[cfg(feature = "sim")]
+mod watch_status;
+#[cfg(feature = "sim")]
+mod watch_streams;
