@@ -5,6 +5,10 @@ mod floors;
 #[cfg(feature = "sim")]
 mod inject;
 #[cfg(feature = "sim")]
+mod inject_rbac;
+#[cfg(feature = "sim")]
+mod inject_storms;
+#[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
 mod sim_wire_command;
