@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use firedrill::fault::{Debt, Gone};
-use firedrill::ports::Injector;
 use firedrill::run::Injected;
 use firedrill::sim::world::{Link, Pull};
 use serde_json::json;
@@ -16,13 +15,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::inject::{Stage, brokers, delay, fixture, manifest, object, path, request, uid, wide};
+use crate::inject_stage::{Stage, brokers, delay, fixture, manifest, object, path, request, uid, wide};
 use crate::sim_wire::PATIENCE;
 
 const OPEN: u8 = 0;
 /// Requests come through; the connection that brought a big one is cut before its answer.
 const CUT_BIG: u8 = 1;
 const SHUT: u8 = 2;
+/// The connection that brings a big request is cut before the server gets it.
+const DROP_BIG: u8 = 3;
 
 /// More than any request without a big body.
 const BIG: usize = 4000;
@@ -75,9 +76,13 @@ async fn carry(client: TcpStream, server: TcpStream, state: Arc<AtomicU8>) {
 async fn up(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (state, cut): (Arc<AtomicU8>, Arc<AtomicU8>)) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if state.load(Ordering::SeqCst) == CUT_BIG && count > BIG {
-            cut.store(1, Ordering::SeqCst);
+        let now = state.load(Ordering::SeqCst);
+        if matches!(now, CUT_BIG | DROP_BIG) && count > BIG {
             state.store(OPEN, Ordering::SeqCst);
+            if now == DROP_BIG {
+                return;
+            }
+            cut.store(1, Ordering::SeqCst);
         }
         if to.write_all(&buffer[..count]).await.is_err() {
             return;
@@ -129,6 +134,35 @@ async fn a_create_whose_answer_is_lost_is_found_by_the_watch() {
         Gone::Proven
     );
     assert_eq!(stage.effects(), []);
+    stage.peer.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_create_that_never_arrived_is_owed_until_that_is_certain() {
+    let stage = Stage::at_speed(1.0).await;
+    let plan = stage.plan(request(big_delay(), wide())).await;
+    let wire = Wire::to(&stage).await;
+    let injector = stage.newcomer(wire.kubeconfig.path()).await;
+    wire.turn(DROP_BIG);
+    let outcome = timeout(PATIENCE, injector.inject(&plan.debt, &plan.manifest))
+        .await
+        .unwrap();
+    assert_eq!(wire.state.load(Ordering::SeqCst), OPEN, "the request was lost");
+    let Injected::No { error } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(error.to_string().contains("it was not made within"), "{error}");
+    let (seen, mut told) = mpsc::unbounded_channel();
+    assert_eq!(
+        timeout(PATIENCE, injector.revert(&plan.debt, seen))
+            .await
+            .unwrap(),
+        Gone::Proven
+    );
+    assert!(
+        matches!(told.recv().await, Some(Gone::Unknown { .. })),
+        "it is looked for first"
+    );
     stage.peer.sim.shutdown().await;
 }
 

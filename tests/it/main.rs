@@ -7,6 +7,8 @@ mod inject;
 #[cfg(feature = "sim")]
 mod inject_rbac;
 #[cfg(feature = "sim")]
+mod inject_stage;
+#[cfg(feature = "sim")]
 mod inject_storms;
 #[cfg(feature = "sim")]
 mod sim_wire;
