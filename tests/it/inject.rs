@@ -80,7 +80,7 @@ async fn the_card_says_what_would_happen() {
     stage.peer.sim.shutdown().await;
 }
 
-fn kill(mode: &str, selector: Value) -> Value {
+fn kill(mode: &str, selector: &Value) -> Value {
     let spec = json!({"action": "pod-kill", "mode": mode, "selector": selector});
     manifest("PodChaos", &spec)
 }
@@ -102,12 +102,12 @@ fn beyond_the_limits() -> Vec<Refused> {
         namespaces: vec!["kube-system".to_owned()],
         ..wide()
     };
-    let all = kill("all", brokers());
+    let all = kill("all", &brokers());
     let schedule = json!({"schedule": "@every 5m", "type": "PodChaos", "podChaos": all["spec"]});
     let workflow = json!({"entry": "a", "templates": [
         {"name": "a", "templateType": "NetworkChaos", "deadline": "1m", "networkChaos": delay("all")["spec"]}]});
-    let elsewhere = kill("one", json!({"namespaces": ["chaos-mesh"]}));
-    let in_system = kill("one", json!({"namespaces": ["kube-system"]}));
+    let elsewhere = kill("one", &json!({"namespaces": ["chaos-mesh"]}));
+    let in_system = kill("one", &json!({"namespaces": ["kube-system"]}));
     let partition = fixture("02-network-partition");
     vec![
         (delay("all"), limits(2, 100.0), "3 pods of at most 2"),
@@ -135,10 +135,10 @@ fn beyond_the_limits() -> Vec<Refused> {
 }
 
 fn not_to_be_had() -> Vec<Refused> {
-    let nobody = kill("one", json!({"labelSelectors": {"app": "nobody"}}));
-    let unborn = kill("one", json!({"pods": {"default": ["emqx-go-9"]}}));
-    let on_mars = kill("one", json!({"nodeSelectors": {"zone": "mars"}}));
-    let mut scheduler = kill("one", brokers());
+    let nobody = kill("one", &json!({"labelSelectors": {"app": "nobody"}}));
+    let unborn = kill("one", &json!({"pods": {"default": ["emqx-go-9"]}}));
+    let on_mars = kill("one", &json!({"nodeSelectors": {"zone": "mars"}}));
+    let mut scheduler = kill("one", &brokers());
     scheduler["spec"]["scheduler"] = json!({"cron": "@every 1m"});
     let mut both = delay("one");
     both["spec"]["direction"] = json!("both");
@@ -189,7 +189,7 @@ async fn what_goes_beyond_the_limits_is_refused_in_words() {
         ),
         (json!({"pods": {"default": ["emqx-go-0", "emqx-go-2"]}}), 2),
     ] {
-        let plan = stage.plan(request(kill("one", selector), wide())).await;
+        let plan = stage.plan(request(kill("one", &selector), wide())).await;
         assert_eq!(plan.pods.len(), pods, "{:?}", plan.pods);
     }
     stage.peer.sim.shutdown().await;
