@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use firedrill::cluster::Removal;
-use firedrill::fault::{Gone, Undo};
+use firedrill::fault::{Debt, Gone, Undo};
 use firedrill::playbook::{Limits, Span};
 use firedrill::run::{Injected, Refusal};
 use firedrill::sim::world::Link;
@@ -378,19 +378,45 @@ async fn an_object_that_is_not_ours_is_left_alone() {
     assert!(matches!(gone, Gone::Unknown { .. }), "{gone}");
     assert!(stage.is_there(&debt).await);
     assert_eq!(stage.effects_of(&debt).len(), 1);
-    let viewer = stage
-        .peer
-        .sim
-        .seats()
-        .iter()
-        .find(|seat| seat.user == "viewer")
-        .unwrap();
-    let viewer = stage.newcomer(&viewer.kubeconfig).await;
+    let viewer = stage.seat("viewer").await;
     let (seen, _told) = mpsc::unbounded_channel();
     match timeout(PATIENCE, viewer.revert(&debt, seen)).await.unwrap() {
         Gone::Forbidden { right } => assert!(right.contains("networkchaos.chaos-mesh.org"), "{right}"),
         other => panic!("{other}"),
     }
     assert!(stage.is_there(&debt).await);
+    stage.peer.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_roles_are_enough_for_their_seats() {
+    let stage = Stage::at_speed(5.0).await;
+    let (console, on_call) = (stage.seat("console").await, stage.seat("abort-only").await);
+    let plan = console.plan(request(delay("one"), wide())).await.unwrap();
+    let outcome = timeout(PATIENCE, console.inject(&plan.debt, &plan.manifest))
+        .await
+        .unwrap();
+    let Injected::Yes { undo, .. } = outcome else {
+        panic!("{outcome:?}");
+    };
+    let debt = Debt {
+        undo: *undo,
+        ..plan.debt
+    };
+    let refusal = on_call.plan(request(delay("one"), wide())).await.unwrap_err();
+    assert!(
+        refusal.why.contains("no right to list pods in default"),
+        "{refusal}"
+    );
+    let outcome = timeout(PATIENCE, on_call.inject(&without_uid(&debt), &plan.manifest))
+        .await
+        .unwrap();
+    assert!(matches!(outcome, Injected::No { .. }), "{outcome:?}");
+    let (seen, _told) = mpsc::unbounded_channel();
+    assert_eq!(
+        timeout(PATIENCE, on_call.revert(&debt, seen)).await.unwrap(),
+        Gone::Proven
+    );
+    assert_eq!(stage.effects(), []);
     stage.peer.sim.shutdown().await;
 }

@@ -49,6 +49,18 @@ impl Stage {
         inject::chaos_mesh(cluster, self.peer.sim.clock().clone())
     }
 
+    /// The same, in the seat of one of the embedded cluster's users.
+    pub async fn seat(&self, user: &str) -> Arc<dyn Injector> {
+        let seat = self
+            .peer
+            .sim
+            .seats()
+            .iter()
+            .find(|seat| seat.user == user)
+            .unwrap();
+        self.newcomer(&seat.kubeconfig).await
+    }
+
     pub async fn plan(&self, request: PlanRequest) -> Plan {
         let said = format!("{:?}", request.fault.chaos_mesh);
         self.injector
