@@ -12,6 +12,12 @@ mod report;
 mod report_command;
 mod inject;
 #[cfg(feature = "sim")]
+mod inject_rbac;
+#[cfg(feature = "sim")]
+mod inject_stage;
+#[cfg(feature = "sim")]
+mod inject_storms;
+#[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
 mod sim_wire_command;
