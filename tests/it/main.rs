@@ -5,6 +5,7 @@ mod drive;
 mod floors;
 mod journal;
 mod journal_samples;
+mod playbook;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]
