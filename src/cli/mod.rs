@@ -2,12 +2,16 @@
 
 pub mod check;
 pub mod list;
+mod outcome;
+mod play;
 mod record;
 pub mod report;
+pub mod run;
 pub mod schema;
 pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -24,6 +28,11 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Walk the built-in game day on an embedded cluster.
+    #[cfg(feature = "sim")]
+    Demo(run::DemoArgs),
+    /// Walk a playbook on a cluster.
+    Run(Box<run::RunArgs>),
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
@@ -44,6 +53,9 @@ enum Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        #[cfg(feature = "sim")]
+        Command::Demo(args) => run::demo(&args),
+        Command::Run(args) => run::run(&args),
         #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
         Command::Check(args) => check::run(&args),

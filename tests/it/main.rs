@@ -3,11 +3,15 @@
 
 mod drive;
 mod floors;
+#[cfg(feature = "sim")]
+mod gameday;
+mod kill;
 mod journal;
 mod journal_samples;
 mod playbook;
 mod report;
 mod report_command;
+mod inject;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]

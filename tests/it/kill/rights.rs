@@ -1,0 +1,1 @@
+//! What an account may not do is said, and never called clear.
