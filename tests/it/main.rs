@@ -1,7 +1,6 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
-mod drive;
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
@@ -41,3 +40,5 @@ mod watch_gap;
 mod watch_status;
 #[cfg(feature = "sim")]
 mod watch_streams;
+mod playbook;
+mod playbook_schema;
