@@ -1,8 +1,10 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
+pub mod kill;
 pub mod list;
 mod record;
 pub mod report;
+pub mod reset;
 pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -25,6 +27,9 @@ enum Command {
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    Kill(kill::KillArgs),
+    /// Open the latch that a kill closed; asks for the typed word and a reason.
+    Reset(reset::ResetArgs),
     /// List the runs, newest first.
     List(list::ListArgs),
     /// Show the timeline of a run.
@@ -40,6 +45,8 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::Kill(args) => kill::main(args),
+        Command::Reset(args) => reset::main(&args),
         Command::List(args) => answer(list::run(&args).map_err(Into::into)),
         Command::Show(args) => answer(show::run(&args).map_err(Into::into)),
         Command::Report(args) => answer(report::run(&args).map_err(Into::into)),
