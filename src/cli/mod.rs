@@ -1,11 +1,13 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
 pub mod check;
+pub mod kill;
 pub mod list;
 mod outcome;
 mod play;
 mod record;
 pub mod report;
+pub mod reset;
 pub mod run;
 pub mod schema;
 pub mod show;
@@ -43,6 +45,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Print the JSON Schema of a playbook.
     Schema(schema::SchemaArgs),
+    Kill(kill::KillArgs),
+    /// Open the latch that a kill closed; asks for the typed word and a reason.
+    Reset(reset::ResetArgs),
     /// List the runs, newest first.
     List(list::ListArgs),
     /// Show the timeline of a run.
@@ -50,7 +55,9 @@ enum Command {
     /// Write the retrospective of a run.
     Report(report::ReportArgs),
     /// Print the completions of a shell.
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command line of this process.
@@ -64,6 +71,8 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::main(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Kill(args) => kill::main(args),
+        Command::Reset(args) => reset::main(&args),
         Command::List(args) => answer(list::run(&args).map_err(Into::into)),
         Command::Show(args) => answer(show::run(&args).map_err(Into::into)),
         Command::Report(args) => answer(report::run(&args).map_err(Into::into)),
