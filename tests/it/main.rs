@@ -4,12 +4,12 @@
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
-mod kill;
+mod inject;
 mod journal;
 mod journal_samples;
+mod kill;
 mod report;
 mod report_command;
-mod inject;
 #[cfg(feature = "sim")]
 mod inject_rbac;
 #[cfg(feature = "sim")]
@@ -32,6 +32,7 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+mod tui;
 #[cfg(feature = "sim")]
 mod watch;
 #[cfg(feature = "sim")]
