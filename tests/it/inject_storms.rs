@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use firedrill::fault::{Debt, Gone};
 use firedrill::run::Injected;
-use firedrill::sim::world::{Link, Pull};
+use firedrill::sim::world::Link;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -360,7 +360,6 @@ async fn disturb(stage: &Stage, debt: &Debt, what: &str) {
         }
         "deleted by somebody" => drop(stage.peer.call("DELETE", &at, &json!({})).await),
         "pods killed" => {
-            stage.peer.sim.world().with(|world| world.turn_pull(Pull::Usual));
             for pod in ["emqx-go-0", "emqx-go-1", "emqx-go-2"] {
                 let at = format!("/api/v1/namespaces/default/pods/{pod}?gracePeriodSeconds=0");
                 drop(stage.peer.call("DELETE", &at, &json!({})).await);
