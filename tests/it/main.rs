@@ -8,6 +8,7 @@ mod gameday;
 mod kill;
 mod journal;
 mod journal_samples;
+mod laws;
 mod report;
 mod report_command;
 mod inject;
