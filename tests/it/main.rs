@@ -8,6 +8,7 @@ mod inject;
 mod journal;
 mod journal_samples;
 mod kill;
+mod laws;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]
