@@ -1,7 +1,6 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
-mod drive;
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
@@ -9,8 +8,15 @@ mod inject;
 mod journal;
 mod journal_samples;
 mod kill;
+mod laws;
 mod report;
 mod report_command;
+#[cfg(feature = "sim")]
+mod inject_rbac;
+#[cfg(feature = "sim")]
+mod inject_stage;
+#[cfg(feature = "sim")]
+mod inject_storms;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
@@ -30,3 +36,11 @@ mod sim_world;
 mod tui;
 #[cfg(feature = "sim")]
 mod watch;
+#[cfg(feature = "sim")]
+mod watch_gap;
+#[cfg(feature = "sim")]
+mod watch_status;
+#[cfg(feature = "sim")]
+mod watch_streams;
+mod playbook;
+mod playbook_schema;
