@@ -37,7 +37,9 @@ enum Command {
     /// Write the retrospective of a run.
     Report(report::ReportArgs),
     /// Print the completions of a shell.
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command line of this process.

@@ -75,7 +75,10 @@ pub const fn shipped_suites() -> Shelf {
 }
 
 fn on_shelf(asked: &str) -> Option<(&'static str, &'static str)> {
-    let by_file = PLAYBOOK_FILES.iter().chain(SUITE_FILES).find(|(file, _)| *file == asked);
+    let by_file = PLAYBOOK_FILES
+        .iter()
+        .chain(SUITE_FILES)
+        .find(|(file, _)| *file == asked);
     let wanted = by_file.map_or(asked, |(_, name)| name);
     PLAYBOOKS
         .iter()

@@ -257,7 +257,11 @@ impl Follower {
         if !self.begun {
             return Freshness::Connecting;
         }
-        let all = || self.watched.values().map(|(_, watched)| &watched.latest.freshness);
+        let all = || {
+            self.watched
+                .values()
+                .map(|(_, watched)| &watched.latest.freshness)
+        };
         let stale = all().filter(|one| matches!(one, Freshness::Stale { .. }));
         let oldest = stale.min_by_key(|one| match one {
             Freshness::Stale { since, .. } => *since,
@@ -274,9 +278,10 @@ impl Follower {
     }
 
     fn show(&self, shown: &watch::Sender<Shown>) {
-        let rows = self.watched.values().flat_map(|(kind, watched)| {
-            watched.latest.objects.values().map(|object| row(kind, object))
-        });
+        let rows = self
+            .watched
+            .values()
+            .flat_map(|(kind, watched)| watched.latest.objects.values().map(|object| row(kind, object)));
         let mut rows: Vec<ChaosRow> = rows.collect();
         rows.sort_by(|a, b| a.object.cmp(&b.object));
         let freshness = self.freshness();

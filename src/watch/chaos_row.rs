@@ -16,15 +16,27 @@ use crate::units::Stamp;
 pub enum Phase {
     /// Nothing is injected yet.
     Selecting,
-    Injecting { done: usize, of: usize },
+    Injecting {
+        done: usize,
+        of: usize,
+    },
     Injected,
     /// It could not be injected, or not everywhere.
-    Failing { why: String, at: String },
+    Failing {
+        why: String,
+        at: String,
+    },
     /// It happened, once; only the object is left.
     Happened,
     Paused,
-    Recovering { done: usize, of: usize },
-    Stuck { why: String, at: String },
+    Recovering {
+        done: usize,
+        of: usize,
+    },
+    Stuck {
+        why: String,
+        at: String,
+    },
     /// Its time is over and everything is recovered; only the object is left.
     Ended,
     /// A Schedule or Workflow: makes chaos, is none itself.

@@ -87,7 +87,10 @@ impl Common {
     pub fn is_served_by(&self, service: &ServiceSeen) -> bool {
         let has = |key: &String, value: &String| {
             self.target.get(key) == Some(value)
-                || self.seen.as_ref().is_some_and(|seen| seen.get(key) == Some(value))
+                || self
+                    .seen
+                    .as_ref()
+                    .is_some_and(|seen| seen.get(key) == Some(value))
         };
         !service.selector.is_empty() && service.selector.iter().all(|(key, value)| has(key, value))
     }
@@ -115,7 +118,9 @@ mod tests {
     use serde_json::json;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
-        let owned = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let owned = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         owned.collect()
     }
 
@@ -128,17 +133,19 @@ mod tests {
 
     #[test]
     fn the_service_with_the_fewest_counts_and_two_kinds_of_address_are_one_pod() {
-        let endpoint = |name: &str, conditions: serde_json::Value| json!({"addresses": ["10.0.0.1"],
-            "conditions": conditions, "targetRef": {"kind": "Pod", "name": name}});
+        let endpoint = |name: &str, conditions: serde_json::Value| {
+            json!({"addresses": ["10.0.0.1"],
+            "conditions": conditions, "targetRef": {"kind": "Pod", "name": name}})
+        };
         let slice = |service: &str, kind: &str| -> SliceSeen {
             let slice = json!({"metadata": {"labels": {"kubernetes.io/service-name": service}}, "addressType": kind,
-                "endpoints": [
-                    endpoint("p-0", json!({"ready": true, "serving": true, "terminating": false})),
-                    endpoint("p-1", json!({})),
-                    endpoint("p-2", json!({"ready": true, "serving": true, "terminating": true})),
-                    endpoint("p-3", json!({"ready": true, "serving": false})),
-                    endpoint("p-4", json!({"ready": false})),
-                ]});
+            "endpoints": [
+                endpoint("p-0", json!({"ready": true, "serving": true, "terminating": false})),
+                endpoint("p-1", json!({})),
+                endpoint("p-2", json!({"ready": true, "serving": true, "terminating": true})),
+                endpoint("p-3", json!({"ready": true, "serving": false})),
+                endpoint("p-4", json!({"ready": false})),
+            ]});
             SliceSeen::of(&serde_json::from_value(slice).expect("a slice"))
         };
         let slices = [slice("a", "IPv4"), slice("a", "IPv6"), slice("b", "IPv4")];

@@ -31,7 +31,9 @@ fn count(of_series: Option<i32>, of_event: Option<i32>) -> u32 {
 
 fn of_core(event: &CoreEvent) -> EventLine {
     let series = event.series.as_ref();
-    let last = series.and_then(|series| series.last_observed_time.as_ref()).map(|time| time.0);
+    let last = series
+        .and_then(|series| series.last_observed_time.as_ref())
+        .map(|time| time.0);
     let stamp = last
         .or(event.last_timestamp.as_ref().map(|time| time.0))
         .or(event.event_time.as_ref().map(|time| time.0))
@@ -128,7 +130,11 @@ pub(super) async fn stream(
         let hub: Hub<EventLine> = feed::open(scope(new, what, &namespace), &pulse, &tasks, of_new);
         let mut told = hub.listen();
         while let Some(known) = told.recv().await {
-            lines.take(&known).into_iter().map(Streamed::Event).for_each(|line| outlet.put(line));
+            lines
+                .take(&known)
+                .into_iter()
+                .map(Streamed::Event)
+                .for_each(|line| outlet.put(line));
         }
     }
 }
@@ -172,7 +178,12 @@ mod tests {
         };
         let known = |events: &[(&str, u32)]| Known {
             freshness: Freshness::Live,
-            objects: Arc::new(events.iter().map(|(name, count)| (at(name), event(*count))).collect()),
+            objects: Arc::new(
+                events
+                    .iter()
+                    .map(|(name, count)| (at(name), event(*count)))
+                    .collect(),
+            ),
             changed: events.iter().map(|(name, _)| at(name)).collect(),
             ..Known::nothing(Mark::ZERO)
         };

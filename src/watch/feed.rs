@@ -294,7 +294,11 @@ where
     fn ended(&mut self, ends: Instant, version: Option<String>) -> Ended {
         let now = self.pulse.clock().mark();
         let in_time = Instant::now() + 2 * QUIET >= ends;
-        let from = if in_time { now } else { self.proven.max(self.beats.borrow().proven) };
+        let from = if in_time {
+            now
+        } else {
+            self.proven.max(self.beats.borrow().proven)
+        };
         self.gap_from = self.gap_from.or(Some(from));
         version.map_or(Ended::Expired, Ended::At)
     }

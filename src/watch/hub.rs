@@ -86,8 +86,16 @@ impl<T> Hub<T> {
 
     /// What was told last is not looked after any more.
     pub fn stale(&self, at: Mark, why: String) {
-        let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner).latest.clone();
-        let freshness = Freshness::Stale { since: latest.at, why };
+        let latest = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .latest
+            .clone();
+        let freshness = Freshness::Stale {
+            since: latest.at,
+            why,
+        };
         self.tell(Known {
             at,
             freshness,

@@ -69,7 +69,9 @@ impl Judge {
 
     /// When what is broken will have lasted long enough, if nothing comes.
     pub fn due(&self) -> Option<Mark> {
-        self.broken.as_ref().map(|(first, _)| first.at.after(self.patience))
+        self.broken
+            .as_ref()
+            .map(|(first, _)| first.at.after(self.patience))
     }
 
     /// What is to be told when [`Judge::due`] has come and nothing else did.
@@ -128,16 +130,32 @@ mod tests {
     #[test]
     fn broken_counts_after_its_time_and_from_its_beginning() {
         let mut judge = judge(5, NoData::Unknown);
-        assert_eq!(told(&judge.take(parts(1, 3))), (Verdict::Holds, Mark::from_secs(1)));
-        assert_eq!(told(&judge.take(parts(2, 2))), (Verdict::Holds, Mark::from_secs(2)));
+        assert_eq!(
+            told(&judge.take(parts(1, 3))),
+            (Verdict::Holds, Mark::from_secs(1))
+        );
+        assert_eq!(
+            told(&judge.take(parts(2, 2))),
+            (Verdict::Holds, Mark::from_secs(2))
+        );
         assert_eq!(judge.due(), Some(Mark::from_secs(7)));
-        assert_eq!(told(&judge.take(parts(4, 1))), (Verdict::Holds, Mark::from_secs(4)));
+        assert_eq!(
+            told(&judge.take(parts(4, 1))),
+            (Verdict::Holds, Mark::from_secs(4))
+        );
         let lapsed = judge.lapse().expect("it was broken");
         assert_eq!(told(&lapsed), (Verdict::Broken, Mark::from_secs(2)));
         assert_eq!(lapsed.reading.observed, Observed::Parts { have: 1, want: 3 });
-        assert_eq!(lapsed.reading.resolution, Duration::from_millis(2), "that of the first");
+        assert_eq!(
+            lapsed.reading.resolution,
+            Duration::from_millis(2),
+            "that of the first"
+        );
         assert_eq!(judge.due(), None);
-        assert_eq!(told(&judge.take(parts(9, 3))), (Verdict::Holds, Mark::from_secs(9)));
+        assert_eq!(
+            told(&judge.take(parts(9, 3))),
+            (Verdict::Holds, Mark::from_secs(9))
+        );
     }
 
     #[test]
@@ -149,8 +167,15 @@ mod tests {
         assert_eq!(judge.due(), None);
         assert_eq!(told(&judge.take(parts(6, 2))).0, Verdict::Holds);
         assert_eq!(told(&judge.take(blind(7))).0, Verdict::Unknown);
-        assert_eq!(told(&judge.take(parts(8, 2))).0, Verdict::Unknown, "not broken long enough");
-        assert_eq!(told(&judge.take(parts(13, 2))), (Verdict::Broken, Mark::from_secs(8)));
+        assert_eq!(
+            told(&judge.take(parts(8, 2))).0,
+            Verdict::Unknown,
+            "not broken long enough"
+        );
+        assert_eq!(
+            told(&judge.take(parts(13, 2))),
+            (Verdict::Broken, Mark::from_secs(8))
+        );
     }
 
     #[test]

@@ -151,7 +151,11 @@ mod tests {
         let long = "断".repeat(LONGEST);
         let lines = split(&[long.as_bytes(), b"\nnext\n"]);
         assert_eq!(lines.len(), 2);
-        assert!(lines[0].len() < LONGEST + 100 && lines[0].ends_with("bytes more]"), "{}", lines[0].len());
+        assert!(
+            lines[0].len() < LONGEST + 100 && lines[0].ends_with("bytes more]"),
+            "{}",
+            lines[0].len()
+        );
         assert!(!lines[0].contains('\u{fffd}'));
         assert_eq!(lines[1], "next");
     }
@@ -173,7 +177,10 @@ mod tests {
             let (line, stamp) = line(text);
             assert!(seen.is_new(&line, stamp), "{text}");
         }
-        assert_eq!(seen.resume().map(|at| at.to_string()), Some("2026-11-21T00:00:01Z".to_owned()));
+        assert_eq!(
+            seen.resume().map(|at| at.to_string()),
+            Some("2026-11-21T00:00:01Z".to_owned())
+        );
         let again = [
             (first[1], false),
             (first[2], false),

@@ -113,7 +113,10 @@ impl Logs {
         };
         tasks.spawn(work, move |why| {
             unread.send_modify(|unread| {
-                unread.insert("every container".to_owned(), format!("following failed here: {why}"));
+                unread.insert(
+                    "every container".to_owned(),
+                    format!("following failed here: {why}"),
+                );
             });
         });
         Self { sink }

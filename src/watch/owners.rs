@@ -71,7 +71,10 @@ impl Owner {
     }
 
     pub fn of_daemons(set: &DaemonSet) -> Self {
-        let wants = set.status.as_ref().map_or(0, |status| status.desired_number_scheduled);
+        let wants = set
+            .status
+            .as_ref()
+            .map_or(0, |status| status.desired_number_scheduled);
         Self {
             uid: set.metadata.uid.clone().unwrap_or_default(),
             wants: u32::try_from(wants).unwrap_or(0),
@@ -227,10 +230,16 @@ mod tests {
             (OwnerKind::Deployment, Asked::Known(vec![owner("d", 3, None)])),
             (
                 OwnerKind::ReplicaSet,
-                Asked::Known(vec![owner("r1", 2, Some("Deployment")), owner("r2", 2, Some("Deployment"))]),
+                Asked::Known(vec![
+                    owner("r1", 2, Some("Deployment")),
+                    owner("r2", 2, Some("Deployment")),
+                ]),
             ),
         ]);
-        let pods = [pod("x", Some("ReplicaSet"), "r1"), pod("y", Some("ReplicaSet"), "r2")];
+        let pods = [
+            pod("x", Some("ReplicaSet"), "r1"),
+            pod("y", Some("ReplicaSet"), "r2"),
+        ];
         assert_eq!(Wanted::default().count(&labels(), &owners, pods.iter()), Some(3));
         owners.insert(OwnerKind::ReplicaSet, Asked::Closed);
         assert_eq!(Wanted::default().count(&labels(), &owners, pods.iter()), Some(3));

@@ -67,7 +67,11 @@ fn beginning(containers: &[Container], statuses: &[ContainerStatus]) -> Beginnin
             seen.sidecar_restarts += count(status.restart_count);
         }
         let state = status.state.clone().unwrap_or_default();
-        if state.terminated.as_ref().is_some_and(|ended| ended.exit_code == 0) {
+        if state
+            .terminated
+            .as_ref()
+            .is_some_and(|ended| ended.exit_code == 0)
+        {
             continue;
         }
         if sidecar && status.started == Some(true) {
@@ -95,12 +99,22 @@ pub(super) fn of(pod: &Pod) -> Word {
     let status = pod.status.as_ref().unwrap_or(&empty);
     let phase = status.phase.as_deref().unwrap_or("Unknown");
     let told = status.reason.as_deref().filter(|reason| !reason.is_empty());
-    let gated = status.conditions.iter().flatten().any(|one| {
-        one.type_ == "PodScheduled" && one.reason.as_deref() == Some("SchedulingGated")
-    });
-    let mut state = if gated { "SchedulingGated" } else { told.unwrap_or(phase) }.to_owned();
+    let gated = status
+        .conditions
+        .iter()
+        .flatten()
+        .any(|one| one.type_ == "PodScheduled" && one.reason.as_deref() == Some("SchedulingGated"));
+    let mut state = if gated {
+        "SchedulingGated"
+    } else {
+        told.unwrap_or(phase)
+    }
+    .to_owned();
     let sidecars = inits.iter().filter(|one| is_sidecar(inits, &one.name)).count();
-    let init = beginning(inits, status.init_container_statuses.as_deref().unwrap_or_default());
+    let init = beginning(
+        inits,
+        status.init_container_statuses.as_deref().unwrap_or_default(),
+    );
     let mut ready = init.sidecars_ready;
     let mut restarts = init.restarts;
     let initializing = init.reason.is_some();
@@ -123,7 +137,11 @@ pub(super) fn of(pod: &Pod) -> Word {
             }
         }
         if state == "Completed" && runs {
-            let word = if is_true(status, "Ready") { "Running" } else { "NotReady" };
+            let word = if is_true(status, "Ready") {
+                "Running"
+            } else {
+                "NotReady"
+            };
             word.clone_into(&mut state);
         }
     }
@@ -174,14 +192,46 @@ mod tests {
         let done = json!({"terminated": {"exitCode": 0, "reason": "Completed"}});
         for (status, deleted, expected) in [
             (json!({"phase": "Pending"}), false, ("Pending", (0, 1), 0)),
-            (json!({"phase": "Running", "containerStatuses": [running(1, true)]}), false, ("Running", (1, 1), 1)),
-            (json!({"phase": "Running", "containerStatuses": [running(0, true)]}), true, ("Terminating", (1, 1), 0)),
-            (json!({"phase": "Running", "containerStatuses": [state(&crash)]}), false, ("CrashLoopBackOff", (0, 1), 3)),
-            (json!({"phase": "Running", "containerStatuses": [state(&exit)]}), false, ("ExitCode:2", (0, 1), 3)),
-            (json!({"phase": "Running", "containerStatuses": [state(&signal)]}), false, ("Signal:9", (0, 1), 3)),
-            (json!({"phase": "Succeeded", "containerStatuses": [state(&done)]}), true, ("Completed", (0, 1), 3)),
-            (json!({"phase": "Failed", "reason": "Evicted"}), false, ("Evicted", (0, 1), 0)),
-            (json!({"phase": "Running", "reason": "NodeLost"}), true, ("Unknown", (0, 1), 0)),
+            (
+                json!({"phase": "Running", "containerStatuses": [running(1, true)]}),
+                false,
+                ("Running", (1, 1), 1),
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [running(0, true)]}),
+                true,
+                ("Terminating", (1, 1), 0),
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [state(&crash)]}),
+                false,
+                ("CrashLoopBackOff", (0, 1), 3),
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [state(&exit)]}),
+                false,
+                ("ExitCode:2", (0, 1), 3),
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [state(&signal)]}),
+                false,
+                ("Signal:9", (0, 1), 3),
+            ),
+            (
+                json!({"phase": "Succeeded", "containerStatuses": [state(&done)]}),
+                true,
+                ("Completed", (0, 1), 3),
+            ),
+            (
+                json!({"phase": "Failed", "reason": "Evicted"}),
+                false,
+                ("Evicted", (0, 1), 0),
+            ),
+            (
+                json!({"phase": "Running", "reason": "NodeLost"}),
+                true,
+                ("Unknown", (0, 1), 0),
+            ),
             (
                 json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}),
                 false,

@@ -96,10 +96,7 @@ impl PodSeen {
 }
 
 /// Keeps the rows of the pods screen: sorted by name, replaced whole.
-pub(super) async fn publish(
-    mut told: Told<PodSeen>,
-    rows: watch::Sender<(Freshness, Arc<Vec<PodRow>>)>,
-) {
+pub(super) async fn publish(mut told: Told<PodSeen>, rows: watch::Sender<(Freshness, Arc<Vec<PodRow>>)>) {
     while let Some(mut known) = told.recv().await {
         // Latest wins here: what is already waiting is newer.
         while let Ok(newer) = told.try_recv() {

@@ -45,7 +45,12 @@ fn client(url: &reqwest::Url) -> Result<reqwest::Client, String> {
         builder = builder.no_proxy();
     }
     let made = builder.build();
-    made.map_err(|error| format!("cannot make an HTTP client: {}; not measured", ErrorChain::of(&error)))
+    made.map_err(|error| {
+        format!(
+            "cannot make an HTTP client: {}; not measured",
+            ErrorChain::of(&error)
+        )
+    })
 }
 
 /// Asks again and again. Judged by `all` (or by nothing said) it is one answer of one; judged by a number it is
@@ -56,12 +61,17 @@ pub(super) fn ask(
     (every, expect): (Option<Duration>, Option<&Expect>),
     raw: Raw,
 ) -> Result<impl Future<Output = ()> + Send + use<>, String> {
-    let url: reqwest::Url = probe
-        .url
-        .parse()
-        .map_err(|error| format!("cannot read the address `{}`: {error}; not measured", printable(&probe.url)))?;
+    let url: reqwest::Url = probe.url.parse().map_err(|error| {
+        format!(
+            "cannot read the address `{}`: {error}; not measured",
+            printable(&probe.url)
+        )
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{} addresses cannot be asked; not measured", url.scheme()));
+        return Err(format!(
+            "{} addresses cannot be asked; not measured",
+            url.scheme()
+        ));
     }
     let client = client(&url)?;
     let measures = match expect {
@@ -76,10 +86,21 @@ pub(super) fn ask(
             let asked = clock.mark();
             next = asked.after(every);
             let answer = client.get(url.clone()).send().await;
-            let reading = read(&answer.map(|answer| answer.status().as_u16()), wanted, (asked, clock.mark()), measures);
+            let reading = read(
+                &answer.map(|answer| answer.status().as_u16()),
+                wanted,
+                (asked, clock.mark()),
+                measures,
+            );
             // Between two questions anything may have been.
             let resolution = every.max(clock.mark().since(asked));
-            if raw.send(Reading { resolution, ..reading }).is_err() {
+            if raw
+                .send(Reading {
+                    resolution,
+                    ..reading
+                })
+                .is_err()
+            {
                 return;
             }
         }

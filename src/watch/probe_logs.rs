@@ -38,7 +38,11 @@ impl Count {
         while self.hits.front().is_some_and(|at| now.since(*at) > window) {
             self.hits.pop_front();
         }
-        if self.missed.as_ref().is_some_and(|(at, _)| now.since(*at) > window) {
+        if self
+            .missed
+            .as_ref()
+            .is_some_and(|(at, _)| now.since(*at) > window)
+        {
             self.missed = None;
         }
     }
@@ -85,7 +89,12 @@ pub(super) fn count(
     let pattern = regex::RegexBuilder::new(&probe.pattern)
         .size_limit(1 << 20)
         .build()
-        .map_err(|error| format!("cannot read the pattern `{}`: {error}; not measured", probe.pattern))?;
+        .map_err(|error| {
+            format!(
+                "cannot read the pattern `{}`: {error}; not measured",
+                probe.pattern
+            )
+        })?;
     let mut lines = sources.logs().lines();
     let unread = sources.logs().unread();
     let mut pods = sources.pods.listen();
@@ -132,7 +141,11 @@ pub(super) fn count(
             let now = clock.mark();
             next = now.after(every);
             count.expire(now);
-            let silent = unread.borrow().iter().next().map(|(name, why)| format!("the log of {name} is not read: {why}"));
+            let silent = unread
+                .borrow()
+                .iter()
+                .next()
+                .map(|(name, why)| format!("the log of {name} is not read: {why}"));
             if raw.send(count.reading(now, blind.clone().or(silent))).is_err() {
                 return;
             }

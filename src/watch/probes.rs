@@ -35,10 +35,7 @@ impl Registry {
 
     /// Reads what is watched already; lives no longer than that.
     pub(super) const fn over(sources: Arc<Sources>) -> Self {
-        Self {
-            sources,
-            _stop: None,
-        }
+        Self { sources, _stop: None }
     }
 }
 
@@ -54,9 +51,11 @@ fn usual(probe: &Probe) -> Expect {
             bound: 0.0,
             written: "0".to_owned(),
         },
-        Probe::PodsReady(_) | Probe::Endpoints(_) | Probe::Prometheus(_) | Probe::Mqtt(_) | Probe::Http(_) => {
-            Expect::All
-        }
+        Probe::PodsReady(_)
+        | Probe::Endpoints(_)
+        | Probe::Prometheus(_)
+        | Probe::Mqtt(_)
+        | Probe::Http(_) => Expect::All,
     }
 }
 
@@ -87,7 +86,9 @@ impl Probes for Registry {
         let judge = Judge::new(check, usual(&check.probe));
         let (sender, judged) = mpsc::unbounded_channel();
         let clock = sources.clock.clone();
-        sources.tasks.spawn(judging(judge, clock, readings, sender), |_| {});
+        sources
+            .tasks
+            .spawn(judging(judge, clock, readings, sender), |_| {});
         Ok(judged)
     }
 }

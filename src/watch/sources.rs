@@ -41,7 +41,10 @@ pub(super) struct Sources {
 
 /// A label selector of the API from labels that must all match.
 pub(super) fn selector(labels: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(",")
 }
 

@@ -33,7 +33,12 @@ pub fn start(cluster: &Cluster, clock: &Clock, target: &Target) -> Watching {
     tasks.spawn(pods::publish(sources.pods.listen(), pod_rows), |_| {});
     let (chaos_rows, chaos) = watch::channel((Freshness::Connecting, Arc::default()));
     let shared = (sources.pulse.clone(), tasks.clone());
-    let follow = chaos::follow(cluster.clone(), target.namespace.clone(), shared.clone(), chaos_rows);
+    let follow = chaos::follow(
+        cluster.clone(),
+        target.namespace.clone(),
+        shared.clone(),
+        chaos_rows,
+    );
     tasks.spawn(follow, |_| {});
     let events = events::stream(cluster.clone(), target.namespace.clone(), shared, outlet.clone());
     tasks.spawn(events, |_| {});

@@ -3,10 +3,10 @@
 
 mod drive;
 mod floors;
-#[cfg(feature = "sim")]
-mod kill;
 mod journal;
 mod journal_samples;
+#[cfg(feature = "sim")]
+mod kill;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]

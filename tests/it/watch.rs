@@ -107,11 +107,18 @@ async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 }
 
 /// Reads until a reading is as wanted; everything read, that one last.
-async fn until(readings: &mut Readings, what: &str, mut enough: impl FnMut(&CheckNow) -> bool) -> Vec<CheckNow> {
+async fn until(
+    readings: &mut Readings,
+    what: &str,
+    mut enough: impl FnMut(&CheckNow) -> bool,
+) -> Vec<CheckNow> {
     let mut all = Vec::new();
     within(what, async {
         loop {
-            let now = readings.recv().await.unwrap_or_else(|| panic!("ended before {what}: {all:#?}"));
+            let now = readings
+                .recv()
+                .await
+                .unwrap_or_else(|| panic!("ended before {what}: {all:#?}"));
             let done = enough(&now);
             all.push(now);
             if done {
@@ -149,8 +156,14 @@ async fn pods_until(watching: &Watching, what: &str, enough: impl Fn(&Freshness,
 async fn a_pod_kill_is_seen_as_it_happens() {
     let stage = Stage::usual().await;
     let watching = stage.watching();
-    let mut ready = watching.probes.start(&check(Probe::PodsReady(PodsReadyProbe {}))).unwrap();
-    let mut served = watching.probes.start(&check(Probe::Endpoints(EndpointsProbe {}))).unwrap();
+    let mut ready = watching
+        .probes
+        .start(&check(Probe::PodsReady(PodsReadyProbe {})))
+        .unwrap();
+    let mut served = watching
+        .probes
+        .start(&check(Probe::Endpoints(EndpointsProbe {})))
+        .unwrap();
     until(&mut ready, "all pods", |now| now.verdict == Verdict::Holds).await;
     until(&mut served, "all endpoints", |now| now.verdict == Verdict::Holds).await;
     pods_until(&watching, "three rows", |fresh, rows| {
@@ -164,13 +177,22 @@ async fn a_pod_kill_is_seen_as_it_happens() {
     );
 
     stage.kill("emqx-go-1");
-    let down = until(&mut ready, "a pod to be missed", |now| now.verdict == Verdict::Broken).await;
+    let down = until(&mut ready, "a pod to be missed", |now| {
+        now.verdict == Verdict::Broken
+    })
+    .await;
     let back = until(&mut ready, "all pods again", |now| now.verdict == Verdict::Holds).await;
     let all: Vec<CheckNow> = down.iter().chain(&back).cloned().collect();
     let mut seen = course(&all);
     seen.retain(|one| *one != parts(3) || seen_after_break(one));
     assert_eq!(course(&down).last(), Some(&parts(2)));
-    assert_eq!(course(&back), [parts(2), parts(3)].into_iter().skip(usize::from(back.len() == 1)).collect::<Vec<_>>());
+    assert_eq!(
+        course(&back),
+        [parts(2), parts(3)]
+            .into_iter()
+            .skip(usize::from(back.len() == 1))
+            .collect::<Vec<_>>()
+    );
 
     // The marks of the readings against the world's own record.
     let gone = stage.when("emqx-go-1", |what| match what {
@@ -181,14 +203,28 @@ async fn a_pod_kill_is_seen_as_it_happens() {
         What::PodReady(pod) => Some(pod.pod.as_str()),
         _ => None,
     });
-    for (reading, happened) in [(&down.last().unwrap().reading, gone), (&back.last().unwrap().reading, came)] {
-        assert!(reading.at >= happened, "seen at {} and happened at {happened}", reading.at);
+    for (reading, happened) in [
+        (&down.last().unwrap().reading, gone),
+        (&back.last().unwrap().reading, came),
+    ] {
+        assert!(
+            reading.at >= happened,
+            "seen at {} and happened at {happened}",
+            reading.at
+        );
         assert!(reading.resolution > Duration::ZERO);
     }
-    until(&mut served, "an endpoint to be missed", |now| now.reading.observed == parts(2)).await;
-    until(&mut served, "all endpoints again", |now| now.reading.observed == parts(3)).await;
+    until(&mut served, "an endpoint to be missed", |now| {
+        now.reading.observed == parts(2)
+    })
+    .await;
+    until(&mut served, "all endpoints again", |now| {
+        now.reading.observed == parts(3)
+    })
+    .await;
     pods_until(&watching, "another pod of the name", |_, rows| {
-        rows.iter().any(|row| row.name == "emqx-go-1" && row.uid != before[1].uid && row.state == "Running")
+        rows.iter()
+            .any(|row| row.name == "emqx-go-1" && row.uid != before[1].uid && row.state == "Running")
     })
     .await;
     watching.stop.stopped().await;

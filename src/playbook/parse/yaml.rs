@@ -204,7 +204,11 @@ impl Builder<'_> {
             | Event::Anchor(..)
             | Event::UnresolvedAlias(_) => Ok(()),
             // The parser's enum may grow; what is new is refused rather than passed over.
-            _ => Err(Finding::error("yaml-syntax", at, "this kind of YAML is not read here")),
+            _ => Err(Finding::error(
+                "yaml-syntax",
+                at,
+                "this kind of YAML is not read here",
+            )),
         }
     }
 
