@@ -17,11 +17,14 @@
 //! | 5 | [`cluster`] | the one owner of Kubernetes clients |
 //! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
+//! | 9 | [`tui`] | the console: model, keys, screens |
 //! | 7 | [`guard`] | gate, latch and the sweep: what stops everything |
 //! | 8 | [`drive`] | the loop of a run: journal, executor, probes, lease |
 //! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
 //! | 6 | [`inject`] | what can break and restore a target: Chaos Mesh |
 //! | 6 | [`watch`] | what is seen while a run is on: pods, chaos, events, logs; the probes |
+//! | 9 | [`headless`] | the console without a screen: one line a fact |
+//! | 9 | [`assemble`] | the only place that knows everything: cluster, watchers, journal, driver, kill switch |
 //! | 10 | [`cli`] | one file a command |
 //!
 //! `text` is a room that the plan of the house did not have: the screen, the headless lines and the reports must
@@ -50,7 +53,10 @@ pub mod drive;
 pub mod guard;
 pub mod headless;
 pub mod report;
+pub mod tui;
 
 pub mod watch;
+
+pub mod assemble;
 
 pub mod cli;

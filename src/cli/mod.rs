@@ -1,13 +1,20 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
+pub mod check;
 pub mod kill;
 pub mod list;
+mod outcome;
+mod play;
 mod record;
 pub mod report;
 pub mod reset;
+pub mod run;
+pub mod schema;
 pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod status;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -24,9 +31,20 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Walk the built-in game day on an embedded cluster.
+    #[cfg(feature = "sim")]
+    Demo(run::DemoArgs),
+    /// Walk a playbook on a cluster.
+    Run(Box<run::RunArgs>),
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    /// Show every active fault in the cluster, whoever made it.
+    Status(status::StatusArgs),
+    /// Read playbooks and say everything that is wrong with them, offline.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of a playbook.
+    Schema(schema::SchemaArgs),
     Kill(kill::KillArgs),
     /// Open the latch that a kill closed; asks for the typed word and a reason.
     Reset(reset::ResetArgs),
@@ -46,7 +64,13 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         #[cfg(feature = "sim")]
+        Command::Demo(args) => run::demo(&args),
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::Status(args) => status::main(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Kill(args) => kill::main(args),
         Command::Reset(args) => reset::main(&args),
         Command::List(args) => answer(list::run(&args).map_err(Into::into)),

@@ -53,7 +53,9 @@ impl CliError {
             text.push('\n');
         }
         // Nobody may be listening.
-        let _ = std::io::stderr().lock().write_all(printable_lines(&text).as_bytes());
+        let _ = std::io::stderr()
+            .lock()
+            .write_all(printable_lines(&text).as_bytes());
         ExitCode::from(self.exit)
     }
 }

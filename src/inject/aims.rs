@@ -278,13 +278,18 @@ pub fn length_at(spec: &Value, clock: &str) -> Result<Option<Duration>, Refusal>
 
 /// The longest that a whole Workflow may take, every template at its deadline.
 pub fn workflow_length(spec: &Value) -> Result<Duration, Refusal> {
-    template_length(spec, text(spec, "entry"), &mut 0)
+    template_length(spec, text(spec, "entry"), (0, &mut 0))
 }
 
-/// More steps than this no Workflow has that a person wrote; one that calls itself does.
-const STEPS: usize = 1000;
+/// Deeper and longer than this no Workflow is that a person wrote; one that calls itself is.
+const DEPTH: usize = 32;
+const STEPS: usize = 10_000;
 
-fn template_length(spec: &Value, name: &str, steps: &mut usize) -> Result<Duration, Refusal> {
+fn template_length(
+    spec: &Value,
+    name: &str,
+    (depth, steps): (usize, &mut usize),
+) -> Result<Duration, Refusal> {
     let templates = spec.get("templates").and_then(Value::as_array);
     let shown = crate::text::printable(name);
     let found = templates
@@ -296,7 +301,7 @@ fn template_length(spec: &Value, name: &str, steps: &mut usize) -> Result<Durati
         return Err(uncounted(format!("the Workflow has no template `{shown}`")));
     };
     *steps += 1;
-    if *steps > STEPS {
+    if depth > DEPTH || *steps > STEPS {
         return Err(uncounted(format!("the Workflow calls `{shown}` within itself")));
     }
     let limit = length_at(spec, &format!("/templates/{ix}/deadline"))?;
@@ -305,7 +310,7 @@ fn template_length(spec: &Value, name: &str, steps: &mut usize) -> Result<Durati
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
-        .map(|child| template_length(spec, child, steps))
+        .map(|child| template_length(spec, child, (depth + 1, &mut *steps)))
         .collect::<Result<_, _>>()?;
     let own = if text(template, "templateType") == "Parallel" {
         children.into_iter().max().unwrap_or_default()

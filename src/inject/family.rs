@@ -277,6 +277,7 @@ impl Family<'_> {
         Ok(all)
     }
 
+    /// Finds out which of these belong to it, by their owners and by the labels that Chaos Mesh gives them.
     fn adopt(&mut self, all: &[ChaosObject]) {
         let label = if self.head.kind == "Workflow" {
             WORKFLOW
@@ -288,7 +289,9 @@ impl Family<'_> {
             for object in all {
                 let owned = object.owners.iter().any(|owner| self.uids.contains(owner));
                 let named = object.labels.get(label) == Some(&self.head.name);
-                if owned || named || object.object == *self.head {
+                // Another of the same name has nothing to do with it.
+                let head = self.uids.is_empty() && object.object == *self.head;
+                if owned || named || head {
                     self.uids.insert(object.uid.clone());
                 }
             }

@@ -100,7 +100,7 @@ pub fn judge(scene: Scene<'_>) -> Result<Judgement, Refusal> {
             ),
             held: share.0 <= scene.limits.percent.0,
         },
-        namespaces(&scene),
+        namespaces(scene.limits, scene.target, scene.aimed.iter().map(|one| &one.aim)),
     ];
     if let Some(duration) = scene.duration {
         let most = scene.limits.duration.0;
@@ -147,16 +147,24 @@ fn taken<'a>(aimed: impl Iterator<Item = &'a Aimed>, counts: impl Fn(&PodSeen) -
     most.min(all.len())
 }
 
-fn namespaces(scene: &Scene<'_>) -> Judged {
-    let reached: BTreeSet<&str> = scene
-        .aimed
-        .iter()
-        .flat_map(|aimed| aimed.aim.selector.reaches())
-        .collect();
-    let allowed: BTreeSet<&str> = if scene.limits.namespaces.is_empty() {
-        [scene.target.namespace.as_str()].into()
+/// Why these aims may not even be looked at: they reach where nothing may be fired.
+pub fn out_of_bounds(limits: &Limits, target: &Target, aims: &[Aim]) -> Option<Refusal> {
+    let judged = namespaces(limits, target, aims.iter());
+    let judgement = Judgement {
+        judged: vec![judged],
+        hurt: 0,
+        share: Percent(0.0),
+        pods: Vec::new(),
+    };
+    judgement.refusal()
+}
+
+fn namespaces<'a>(limits: &Limits, target: &Target, aims: impl Iterator<Item = &'a Aim>) -> Judged {
+    let reached: BTreeSet<&str> = aims.flat_map(|aim| aim.selector.reaches()).collect();
+    let allowed: BTreeSet<&str> = if limits.namespaces.is_empty() {
+        [target.namespace.as_str()].into()
     } else {
-        scene.limits.namespaces.iter().map(String::as_str).collect()
+        limits.namespaces.iter().map(String::as_str).collect()
     };
     let barred: Vec<&str> = reached
         .iter()

@@ -17,6 +17,9 @@ pub async fn plan(cluster: &Cluster, request: &PlanRequest) -> Result<Plan, Refu
     let made = manifest::make(request, fastrand::u16(..))?;
     let spec = &made.manifest["spec"];
     let aims = made.described.aims(spec, &made.object.namespace)?;
+    if let Some(refusal) = limits::out_of_bounds(&request.limits, &request.target, &aims) {
+        return Err(refusal);
+    }
     let mut aimed = Vec::new();
     for aim in aims {
         aimed.push(resolve::aim(cluster, aim).await?);

@@ -190,7 +190,7 @@ fn check_line(check: &Check) -> String {
     let (what, measured) = probe(&check.probe);
     let pad = 14_usize.saturating_sub(width(check.id.as_str()));
     let expect = check.expect.as_ref().map_or_else(
-        || "its own idea of good".to_owned(),
+        || "expects the usual".to_owned(),
         |expect| format!("expects {expect}"),
     );
     let note = if measured {

@@ -1,14 +1,24 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
-mod drive;
 mod floors;
 mod journal;
 mod journal_samples;
 #[cfg(feature = "sim")]
+#[cfg(feature = "sim")]
+mod gameday;
+mod inject;
+mod journal;
+mod journal_samples;
 mod kill;
 mod report;
 mod report_command;
+#[cfg(feature = "sim")]
+mod inject_rbac;
+#[cfg(feature = "sim")]
+mod inject_stage;
+#[cfg(feature = "sim")]
+mod inject_storms;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
@@ -25,5 +35,14 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+mod tui;
 #[cfg(feature = "sim")]
 mod watch;
+#[cfg(feature = "sim")]
+mod watch_gap;
+#[cfg(feature = "sim")]
+mod watch_status;
+#[cfg(feature = "sim")]
+mod watch_streams;
+mod playbook;
+mod playbook_schema;

@@ -15,6 +15,7 @@ pub const RULES: &[Rule] = &[
     Rule::error("no-measure", &[], no_measure),
     Rule::error("no-such-qos", &[], no_such_qos),
     Rule::error("empty-probe", &[], empty_probe),
+    Rule::error("bad-pattern", &[], bad_pattern),
     Rule::error("never-looks", &[], never_looks),
     Rule::warning("condition-in-query", &[], condition_in_query),
     Rule::warning("not-watched-after", &["checks", "recovery"], not_watched_after),
@@ -53,12 +54,9 @@ fn each(draft: &Draft) -> impl Iterator<Item = (usize, &Check)> {
     draft.playbook.checks.iter().enumerate()
 }
 
+/// Of the others it is known what is good: all pods, an answer, no line that matches.
 const fn needs_expectation(probe: &Probe) -> bool {
-    match probe {
-        Probe::Prometheus(_) | Probe::Mqtt(_) | Probe::PodLogs(_) => true,
-        // Of these it is known what is good.
-        Probe::PodsReady(_) | Probe::Endpoints(_) | Probe::Http(_) => false,
-    }
+    matches!(probe, Probe::Prometheus(_) | Probe::Mqtt(_))
 }
 
 fn no_expectation(draft: &Draft, out: &mut Out) {
@@ -75,7 +73,11 @@ fn no_expectation(draft: &Draft, out: &mut Out) {
 
 fn all_of_a_number(draft: &Draft, out: &mut Out) {
     for (number, check) in each(draft) {
-        if check.expect == Some(Expect::All) && needs_expectation(&check.probe) {
+        let one_number = matches!(
+            check.probe,
+            Probe::Prometheus(_) | Probe::Mqtt(_) | Probe::PodLogs(_)
+        );
+        if check.expect == Some(Expect::All) && one_number {
             out.advise(
                 draft.check_way(number).key("expect"),
                 format!(
@@ -128,6 +130,34 @@ fn empty_probe(draft: &Draft, out: &mut Out) {
         if text.trim().is_empty() {
             let way = draft.check_way(number).key(field[0]).key(field[1]);
             out.say(way, format!("`{}` is empty", field[1]));
+        }
+    }
+}
+
+fn bad_pattern(draft: &Draft, out: &mut Out) {
+    for (number, check) in each(draft) {
+        let Probe::PodLogs(probe) = &check.probe else {
+            continue;
+        };
+        let made = regex::RegexBuilder::new(&probe.pattern)
+            .size_limit(1 << 20)
+            .build();
+        if let Err(error) = made {
+            // The first lines of the error draw the pattern; the last one says what is wrong with it.
+            let why = error.to_string();
+            let why = why
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            out.advise(
+                draft.check_way(number).key("pod_logs").key("pattern"),
+                format!(
+                    "cannot read the regular expression: {}",
+                    shown(why).trim_matches('`')
+                ),
+                "put a backslash before a sign that is meant as itself",
+            );
         }
     }
 }

@@ -154,10 +154,19 @@ impl<'m> Side<'m> {
         listed.chain(named).collect()
     }
 
-    /// How many pods the selector names one by one; `None` when it goes by labels.
-    pub fn named_pods(&self) -> Option<usize> {
-        let named = self.selector?.get("pods")?.as_object()?;
-        (!named.is_empty()).then(|| named.values().filter_map(Value::as_array).map(Vec::len).sum())
+    /// Pods that the selector names one by one, with their namespaces.
+    pub fn named_pods(&self) -> Vec<(&'m str, &'m str)> {
+        let named = self
+            .selector
+            .and_then(|selector| selector.get("pods")?.as_object());
+        named
+            .into_iter()
+            .flatten()
+            .flat_map(|(namespace, names)| {
+                let names = names.as_array().into_iter().flatten();
+                names.filter_map(move |name| Some((namespace.as_str(), name.as_str()?)))
+            })
+            .collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rules about whom a manifest hurts: modes, namespaces, labels, both sides of a partition.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::head::PROTECTED;
@@ -62,9 +64,10 @@ fn bad_mode_value(draft: &Draft, out: &mut Out) {
             "fixed-percent" | "random-max-percent" => (100, "a percentage as text, \"1\" to \"100\""),
             _ => continue,
         };
+        let mode_way = way.clone().join(&side.field("mode"));
         let way = way.join(&side.field("value"));
         match side.holder.get("value") {
-            None => out.advise(way, format!("the mode `{mode}` needs a `value`"), wanted),
+            None => out.advise(mode_way, format!("the mode `{mode}` needs a `value`"), wanted),
             Some(Value::String(text)) => {
                 if !text
                     .parse::<u32>()
@@ -82,23 +85,23 @@ fn bad_mode_value(draft: &Draft, out: &mut Out) {
     }
 }
 
-/// What is known to be too much before a cluster is asked.
+/// What is known to be too much before a cluster is asked; what labels match is counted when it is armed.
 fn over_limit(draft: &Draft, out: &mut Out) {
     let limit = draft.playbook.limits.pods as usize;
     for (way, fault) in faults(draft) {
         let way = way.key("chaos_mesh");
         for part in parts(fault) {
-            let counts: Vec<(usize, Side<'_>)> = part
-                .sides()
-                .into_iter()
-                .filter_map(|side| Some((known_count(&side)?, side)))
+            let sides = part.sides();
+            let named: BTreeSet<_> = sides
+                .iter()
+                .filter(|side| side.mode() == Some("all"))
+                .flat_map(Side::named_pods)
                 .collect();
-            let all: usize = counts.iter().map(|(count, _)| count).sum();
-            if all > limit
-                && let Some((_, side)) = counts.first()
-            {
+            let counted = sides.iter().filter_map(known_count).max().unwrap_or(0);
+            let all = counted.max(named.len());
+            if all > limit {
                 out.advise(
-                    way.clone().join(&side.field("mode")),
+                    way.clone().join(&part.field("mode")),
                     format!("{all} pods are hurt, and the limit is {limit}"),
                     "raise `limits.pods` if that is meant",
                 );
@@ -107,12 +110,11 @@ fn over_limit(draft: &Draft, out: &mut Out) {
     }
 }
 
-/// How many pods a selector takes, where the file alone says so.
+/// How many pods a mode takes, where the mode alone says so.
 fn known_count(side: &Side<'_>) -> Option<usize> {
     match side.mode()? {
         "one" => Some(1),
         "fixed" => side.holder.get("value")?.as_str()?.parse().ok(),
-        "all" => side.named_pods(),
         _ => None,
     }
 }
