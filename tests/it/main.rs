@@ -2,15 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
 mod floors;
-mod journal;
-mod journal_samples;
-#[cfg(feature = "sim")]
 #[cfg(feature = "sim")]
 mod gameday;
 mod inject;
 mod journal;
 mod journal_samples;
 mod kill;
+mod laws;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]
