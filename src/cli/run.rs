@@ -87,7 +87,7 @@ struct CommonArgs {
     /// Sets a variable of the playbook
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
-    /// Where runs are kept
+    /// Where the runs are, instead of the folder `runs` of $FIREDRILL_STATE or of the user's state folder
     #[arg(long, value_name = "D")]
     runs_dir: Option<PathBuf>,
     /// No colour; NO_COLOR in the environment says the same
@@ -295,7 +295,8 @@ fn go(
 ) -> Result<ExitCode, CliError> {
     let trace = trace::start(if headless { Talk::Stderr } else { Talk::Screen });
     let store = match &common.runs_dir {
-        Some(folder) => Store::at(std::path::absolute(folder)?),
+        // The latch stays where every process of this user looks for it.
+        Some(folder) => Store::from_env()?.with_runs_in(std::path::absolute(folder)?),
         None => Store::from_env()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

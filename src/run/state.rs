@@ -327,6 +327,8 @@ impl Run {
             Fact::Refused { .. } | Fact::Disarmed { .. } => self.arming = None,
             Fact::InjectIntended { debt, .. } => {
                 self.arming = None;
+                // One name is one debt: said twice, it is owed anew, and not two of which one can never be paid.
+                self.fired.retain(|fired| fired.debt.id != debt.id);
                 self.fired.push(Fired {
                     debt: debt.clone(),
                     intended: at,
