@@ -127,6 +127,11 @@ impl Gone {
         matches!(self, Self::Proven)
     }
 
+    /// Whether it only says how far an undo has got, which goes on.
+    pub const fn is_under_way(&self) -> bool {
+        matches!(self, Self::Recovering { .. })
+    }
+
     /// Whether looking again may change it by itself.
     pub const fn is_moving(&self) -> bool {
         matches!(

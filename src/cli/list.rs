@@ -48,7 +48,8 @@ pub fn run(args: &ListArgs) -> Result<(), RecordError> {
         warn(&format!("no runs yet in {}", store.runs().display()));
         return Ok(());
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    // Line by line: the newest are read first, and stand there while the rest is read.
+    let mut out = io::stdout().lock();
     let lines = std::iter::once(Row::heads()).chain(rows.map(|row| row.line()));
     for line in lines {
         if let Err(error) = writeln!(out, "{}", line.trim_end()) {

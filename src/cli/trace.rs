@@ -76,7 +76,13 @@ pub fn start(talk: Talk) -> TraceLog {
             // run is said by the run.
             .with_filter(EnvFilter::new("warn,kube_client=off,kube_runtime=off"))
     });
+    let screen = (talk == Talk::Screen).then(|| {
+        if let Err(error) = crate::tui::console_log::keep(log::LevelFilter::Info) {
+            tracing::warn!(%error, "the console log has no screen");
+        }
+        crate::tui::console_log::layer().with_filter(wanted())
+    });
     // A second start in one process keeps the first subscriber.
-    let _ = tracing_subscriber::registry().with(file).with(stderr).try_init();
+    let _ = tracing_subscriber::registry().with(file).with(stderr).with(screen).try_init();
     log
 }

@@ -40,13 +40,7 @@ pub struct Latched {
 impl fmt::Display for Latched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let safe = crate::text::printable;
-        write!(
-            f,
-            "closed by {} at {}: {}",
-            safe(&self.who),
-            self.at,
-            safe(&self.why)
-        )
+        write!(f, "closed by {} at {}: {}", safe(&self.who), self.at, safe(&self.why))
     }
 }
 
@@ -130,6 +124,14 @@ impl Latch {
         }))
     }
 
+    /// The same latch for who only looks: takes no space and makes no folder.
+    pub fn unprepared(state: &Path, uid: &str) -> Self {
+        Self(Arc::new(Inner {
+            path: state.join("latch").join(file_name(uid)),
+            spare: Err(ErrorChain::message("no space was asked for")),
+        }))
+    }
+
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -158,7 +160,9 @@ impl Latch {
             .ok()
             .and_then(|time| jiff::Timestamp::try_from(time).ok())
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        file.take(MOST).read_to_end(&mut bytes).map_err(self.io("read"))?;
+        file.take(MOST)
+            .read_to_end(&mut bytes)
+            .map_err(self.io("read"))?;
         Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Latched {
             who: "someone".to_owned(),
             at: Stamp(at),

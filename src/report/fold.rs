@@ -228,6 +228,7 @@ impl Summary {
                 self.faults.push(FaultStory::new(debt.clone(), moment.clone()))
             }
             Fact::InjectSettled { debt, .. }
+            | Fact::FaultEnded { debt, .. }
             | Fact::RevertIntended { debt }
             | Fact::RevertSettled { debt, .. } => {
                 let story = self.faults.iter_mut().find(|story| story.debt.id == *debt);
@@ -386,7 +387,7 @@ impl Summary {
                 .not_measured = Some(why.clone());
         }
         if let Some(playbook) = &self.playbook {
-            for check in playbook.all_checks() {
+            for check in playbook.all_checks().into_iter().chain(playbook.stop_checks()) {
                 let story = checks
                     .remove(&check.id)
                     .unwrap_or_else(|| CheckStory::new(check.id.clone()));

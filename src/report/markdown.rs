@@ -186,6 +186,7 @@ fn impact(page: &mut Page, summary: &Summary) {
     let broken = summary
         .checks
         .iter()
+        .filter(|check| !check.id.is_stop_signal())
         .filter_map(|check| Some((check, check.first_broken.as_ref()?)));
     let mut seen = false;
     for (check, first) in broken {
@@ -303,7 +304,7 @@ fn fault_marks(fault: &FaultStory) -> Vec<Vec<String>> {
         );
     }
     rows.push(mark("gone", fault.gone.as_ref()));
-    if fault.is_one_shot() {
+    if fault.gone != fault.removed {
         rows.push(mark("object removed", fault.removed.as_ref()));
     }
     rows

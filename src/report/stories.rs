@@ -66,6 +66,13 @@ impl FaultStory {
     pub(super) fn take(&mut self, moment: &Moment, fact: &Fact) {
         match fact {
             Fact::InjectSettled { outcome, .. } => self.settled(moment, outcome),
+            Fact::FaultEnded { at, .. } if self.gone.is_none() => {
+                self.gone = Some(Marked {
+                    moment: moved(moment, *at),
+                    source: "its own clock, as the cluster said".to_owned(),
+                    resolution: None,
+                });
+            }
             Fact::RevertIntended { .. } => {
                 self.undone.get_or_insert_with(|| moment.clone());
             }
@@ -77,7 +84,8 @@ impl FaultStory {
                         source: format!("proof seen by {}", moment.file),
                         resolution: None,
                     };
-                    if !self.is_one_shot() {
+                    // What was over before its object went is not over again.
+                    if !self.is_one_shot() && self.gone.is_none() {
                         self.gone = Some(proof.clone());
                     }
                     self.removed = Some(proof);

@@ -6,7 +6,7 @@ use super::state::Arming;
 use super::{Fact, Injected, Input, Kept, Order, Run, StepOutcome, Ticked, Unattended, Why};
 use crate::evidence::{Reading, Verdict};
 use crate::fault::Gone;
-use crate::playbook::{Headless, Step, When};
+use crate::playbook::{Headless, Step, StopCondition, When};
 use crate::units::{CheckId, ErrorChain, Mark, StepIx, human};
 
 /// How long people may take over one step before the run is ended for them.
@@ -26,6 +26,9 @@ const KILLING: Duration = Duration::from_mins(10);
 /// What a baseline may take beyond its own length.
 const BASELINE_SLACK: Duration = Duration::from_mins(2);
 
+/// More rounds than the longest playbook can need at one moment.
+const ROUNDS: usize = 10_000;
+
 struct Out<'a> {
     run: &'a mut Run,
     now: Mark,
@@ -44,7 +47,12 @@ impl Out<'_> {
 
     /// Ends the run early. Reasons only escalate.
     fn abort(&mut self, why: Why) {
-        if self.run.abort.as_ref().is_none_or(|(_, before)| *before < why) {
+        if self
+            .run
+            .abort
+            .as_ref()
+            .is_none_or(|(_, before)| before.rank() < why.rank())
+        {
             self.emit(Fact::AbortBegan { why });
         }
     }
@@ -68,14 +76,17 @@ impl Run {
             return out.facts;
         }
         out.take(input);
-        // Each round makes at least one fact that cannot come twice at one moment, so this ends.
-        loop {
+        // Each round makes at least one fact that cannot come twice at one moment, so this ends. A defect in that
+        // must not take the console with it: what is left over waits for the next input.
+        for _ in 0..ROUNDS {
             let before = out.facts.len();
             out.advance();
             if out.facts.len() == before || out.run.is_over() {
                 return out.facts;
             }
         }
+        debug_assert!(false, "no end at one moment");
+        out.facts
     }
 
     /// When something must happen although nothing comes in; later than `now`, up to which all has been handled.
@@ -206,7 +217,10 @@ impl Out<'_> {
             }
             Input::Planned { fault, outcome } => {
                 let asked = matches!(&self.run.arming, Some(Arming::Asked { fault: f, .. }) if *f == fault);
-                if asked {
+                // A late answer to an earlier attempt: what was owed once is never owed anew under the same name.
+                let stale =
+                    matches!(&outcome, Ok(plan) if self.run.fired.iter().any(|f| f.debt.id == plan.debt.id));
+                if asked && !stale {
                     match outcome {
                         Ok(plan) => self.emit(Fact::Armed { plan }),
                         Err(refusal) => self.emit(Fact::Refused { fault, refusal }),
@@ -230,12 +244,13 @@ impl Out<'_> {
                 }
             }
             Input::Reverted { debt, gone } | Input::KillSaw { debt, gone } => {
-                let changed = self.run.fired.iter().any(|f| {
-                    f.debt.id == debt
-                        && f.gone.is_none()
-                        && (f.reverting.is_some() || f.last_seen.as_ref().map(|(_, g)| g) != Some(&gone))
-                });
-                if changed {
+                let changed = |f: &super::Fired| {
+                    let news = f.last_seen.as_ref().is_none_or(|(_, before)| *before != gone);
+                    let ends_undo = f.reverting.is_some() && !gone.is_under_way();
+                    news || ends_undo
+                };
+                let open = |f: &&super::Fired| f.debt.id == debt && f.gone.is_none();
+                if self.run.fired.iter().find(open).is_some_and(changed) {
                     self.emit(Fact::RevertSettled { debt, gone });
                 }
             }
@@ -247,7 +262,9 @@ impl Out<'_> {
                 }
                 self.abort(Why::Killed { by });
             }
-            Input::KillEnded { clear } => self.emit(Fact::KillEnded { clear }),
+            // Only of the kill of this run: an earlier one says nothing about what came after it.
+            Input::KillEnded { clear } if self.run.is_killed() => self.emit(Fact::KillEnded { clear }),
+            Input::KillEnded { .. } => {}
             Input::JournalLost { error } => self.abort(Why::JournalLost { error }),
             Input::GateClosed { why } => {
                 if self.run.gate_closed.is_none() {
@@ -329,6 +346,8 @@ impl Out<'_> {
                     reason,
                 });
             }
+            // After a kill there is one hand, and it is not the engine's.
+            Order::PayAgain if self.run.is_killed() => {}
             Order::PayAgain => self.pay(Duration::ZERO),
             Order::Quit => self.abort(Why::Quit),
         }
@@ -413,15 +432,9 @@ impl Out<'_> {
                 resolution,
             });
         }
-        let stops = &self.run.playbook.stop_when;
-        let watched = stops.iter().any(|stop| stop.signal() == check);
         let running = self.run.stop_running.contains_key(&check);
-        match verdict {
-            Verdict::Broken if watched && !running && !self.run.fired.is_empty() => {
-                self.emit(Fact::StopConditionRunning { check, since: at });
-            }
-            Verdict::Holds if running => self.emit(Fact::StopConditionCleared { check }),
-            Verdict::Holds | Verdict::Broken | Verdict::Unknown => {}
+        if running && verdict == Verdict::Holds {
+            self.emit(Fact::StopConditionCleared { check });
         }
     }
 
@@ -481,6 +494,27 @@ impl Out<'_> {
     }
 
     fn stop_conditions(&mut self) {
+        // A signal that was broken before the fault counts from the fault on.
+        if let Some(intended) = self.run.first_intended() {
+            let signals: Vec<_> = self
+                .run
+                .playbook
+                .stop_when
+                .iter()
+                .map(StopCondition::signal)
+                .collect();
+            for check in signals {
+                let broken = self
+                    .run
+                    .checks
+                    .get(&check)
+                    .filter(|state| state.verdict == Verdict::Broken);
+                let since = broken.map(|state| state.reading.at.max(intended));
+                if let Some(since) = since.filter(|_| !self.run.stop_running.contains_key(&check)) {
+                    self.emit(Fact::StopConditionRunning { check, since });
+                }
+            }
+        }
         let due = self.run.stop_marks().find(|(_, mark)| self.now >= *mark);
         if let Some((check, _)) = due
             && self.run.abort.is_none()
@@ -511,7 +545,13 @@ impl Out<'_> {
                 self.emit(Fact::ObjectiveStopped { objective });
             }
             (None, Some(_)) => {
-                if let Some(check) = self.run.first_not_back(&recovery) {
+                // Once it was stable only a broken signal takes it back: data that is missing is no relapse.
+                let check = if self.run.objective.is_some() {
+                    self.run.first_broken(&recovery)
+                } else {
+                    self.run.first_not_back(&recovery)
+                };
+                if let Some(check) = check {
                     self.emit(Fact::Relapsed { check });
                 }
             }
@@ -600,20 +640,19 @@ impl Out<'_> {
             Some((false, false)) => return,
             None => {}
         }
-        if self.run.unattended == Unattended::Yes {
-            match self.run.arming {
-                None if self.run.attempts.contains_key(fault) => {
-                    self.fail_step(ix, "the fault was refused".to_owned());
-                }
-                None => self.arm(),
-                Some(Arming::Ready { .. }) => self.fire(),
-                Some(Arming::Asked { .. }) => {}
-            }
-            if self.run.gate_closed.is_some() && self.run.current.is_some() && self.run.arming.is_none() {
+        let over = self.now >= began.after(PATIENCE);
+        match (self.run.unattended, &self.run.arming) {
+            (_, _) if over => self.fail_step(ix, format!("nobody fired within {}", human(PATIENCE))),
+            (Unattended::No, _) => {}
+            (Unattended::Yes, _) if self.run.gate_closed.is_some() => {
                 self.fail_step(ix, "the gate is closed".to_owned());
             }
-        } else if self.now >= began.after(PATIENCE) {
-            self.fail_step(ix, format!("nobody fired within {}", human(PATIENCE)));
+            (Unattended::Yes, None) if self.run.attempts.contains_key(fault) => {
+                self.fail_step(ix, "the fault was refused".to_owned());
+            }
+            (Unattended::Yes, None) => self.arm(),
+            (Unattended::Yes, Some(Arming::Ready { .. })) => self.fire(),
+            (Unattended::Yes, Some(Arming::Asked { .. })) => {}
         }
     }
 
@@ -717,11 +756,29 @@ impl Out<'_> {
         if waiting && self.now < began.after(limit) {
             return;
         }
+        self.judge_at_the_end();
         let (exit, summary) = self.verdict(owed.len());
         if !owed.is_empty() {
             self.emit(Fact::HandedOver { owed });
         }
         self.emit(Fact::RunEnded { exit, summary });
+    }
+
+    /// A fault was to be fired, all steps are over, and the objective still waits: its time is over too.
+    fn judge_at_the_end(&mut self) {
+        let Some(recovery) = self.run.playbook.recovery.clone() else {
+            return;
+        };
+        let wanted = self
+            .run
+            .playbook
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::Fault(_)));
+        if wanted && self.run.abort.is_none() && self.run.objective.is_none() {
+            let objective = self.run.judge_unfinished(&recovery);
+            self.emit(Fact::ObjectiveStopped { objective });
+        }
     }
 
     fn verdict(&self, owed: usize) -> (u8, String) {
@@ -730,7 +787,13 @@ impl Out<'_> {
             return (5, format!("{owed} {debts} owed: not proven gone"));
         }
         match &self.run.abort {
-            Some((_, Why::Killed { by })) => return (4, format!("killed by {by}, clean")),
+            Some((_, Why::Killed { by })) if self.run.kill_clear == Some(true) => {
+                return (4, format!("killed by {by}, clean"));
+            }
+            Some((_, Why::Killed { by })) => {
+                let what = "its own debts are paid, not everything was seen clear";
+                return (4, format!("killed by {by}; {what}"));
+            }
             Some((_, Why::Step { step, what }))
                 if matches!(self.run.playbook.steps.get(step.0), Some(Step::Baseline(_))) =>
             {
@@ -755,9 +818,14 @@ impl Out<'_> {
                 Some((_, StepOutcome::Failed { what })) => Some(format!("step {}: {what}", n + 1)),
                 _ => None,
             });
-        match failed {
-            Some(what) => (1, what),
-            None => (0, "held".to_owned()),
+        if let Some(what) = failed {
+            return (1, what);
+        }
+        // A step may have been overridden; what was asked for stays what it was.
+        match self.run.objective.as_ref().map(|objective| &objective.kept) {
+            Some(Kept::Missed) => (1, "the objective was missed".to_owned()),
+            Some(Kept::NotJudged { why }) => (1, format!("not judged: {why}")),
+            Some(Kept::Met | Kept::Acceptable) | None => (0, "held".to_owned()),
         }
     }
 }

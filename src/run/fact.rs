@@ -11,8 +11,8 @@ use crate::fault::{ClusterPin, Debt, Gone};
 use crate::playbook::Playbook;
 use crate::units::{CheckId, DebtId, ErrorChain, FaultId, Mark, RunId, StepIx};
 
-/// Why a run is ended early. Ordered: reasons only escalate.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Why a run is ended early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "snake_case", tag = "why")]
 pub enum Why {
     /// The operator left.
@@ -25,6 +25,19 @@ pub enum Why {
     JournalLost { error: ErrorChain },
     /// The kill switch.
     Killed { by: String },
+}
+
+impl Why {
+    /// How grave it is: reasons only escalate.
+    pub const fn rank(&self) -> u8 {
+        match self {
+            Self::Quit => 0,
+            Self::Step { .. } => 1,
+            Self::StopCondition { .. } => 2,
+            Self::JournalLost { .. } => 3,
+            Self::Killed { .. } => 4,
+        }
+    }
 }
 
 /// How a step ended.

@@ -53,6 +53,16 @@ impl Run {
         recovery.when.iter().find(|id| !holds(id)).cloned()
     }
 
+    /// The first recovery signal that is seen broken now.
+    pub(super) fn first_broken(&self, recovery: &Recovery) -> Option<CheckId> {
+        let broken = |id: &&CheckId| {
+            self.checks
+                .get(*id)
+                .is_some_and(|check| check.verdict == Verdict::Broken)
+        };
+        recovery.when.iter().find(|id| broken(id)).cloned()
+    }
+
     /// The signal that came back last, and how fine its clock is.
     fn slowest(&self, recovery: &Recovery) -> Option<(CheckId, Duration)> {
         recovery
@@ -96,6 +106,14 @@ impl Run {
         }
     }
 
+    /// Whether every signal is back, and came back while that was still acceptable.
+    fn is_back_in_time(&self, recovery: &Recovery) -> bool {
+        self.objective_from.is_some_and(|from| {
+            self.all_back_since(recovery, from)
+                .is_some_and(|since| since.since(from) <= recovery.acceptable.0)
+        })
+    }
+
     /// The objective when the time for it is over and it is not stable.
     pub(super) fn judge_unfinished(&self, recovery: &Recovery) -> Objective {
         let missing = recovery.when.iter().find(|id| {
@@ -121,6 +139,10 @@ impl Run {
         } else if !broken {
             Kept::NotJudged {
                 why: format!("no impact seen by {}", names(&recovery.when)),
+            }
+        } else if self.is_back_in_time(recovery) {
+            Kept::NotJudged {
+                why: format!("it came back, and was not seen to hold for {}", recovery.hold),
             }
         } else {
             Kept::Missed

@@ -99,6 +99,8 @@ pub struct Run {
     /// Since when the run has been paying what it owes, all steps being over.
     pub ending: Option<Mark>,
     pub kill_ended: bool,
+    /// Whether the kill switch saw everything proven gone, once it has said so.
+    pub kill_clear: Option<bool>,
     pub ended: Option<(Mark, u8)>,
 }
 
@@ -131,6 +133,7 @@ impl Run {
             abort: None,
             ending: None,
             kill_ended: false,
+            kill_clear: None,
             ended: None,
         }
     }
@@ -268,7 +271,7 @@ impl Run {
             | Fact::RevertIntended { .. }
             | Fact::RevertSettled { .. } => self.fault_changed(at, fact),
             Fact::EndingBegan => self.ending = Some(at),
-            Fact::KillEnded { .. } => self.kill_ended = true,
+            Fact::KillEnded { clear } => (self.kill_ended, self.kill_clear) = (true, Some(*clear)),
             Fact::RunResumed { .. } => self.resumed(at),
             Fact::ClockJumped { .. }
             | Fact::NoteAdded { .. }
@@ -324,6 +327,8 @@ impl Run {
             Fact::Refused { .. } | Fact::Disarmed { .. } => self.arming = None,
             Fact::InjectIntended { debt, .. } => {
                 self.arming = None;
+                // One name is one debt: said twice, it is owed anew, and not two of which one can never be paid.
+                self.fired.retain(|fired| fired.debt.id != debt.id);
                 self.fired.push(Fired {
                     debt: debt.clone(),
                     intended: at,
@@ -361,7 +366,8 @@ impl Run {
             }
             Fact::RevertSettled { debt, gone } => {
                 if let Some(fired) = self.fired_mut(debt) {
-                    fired.reverting = None;
+                    // What gets on is still under way, and is given new time.
+                    fired.reverting = fired.reverting.filter(|_| gone.is_under_way()).map(|_| at);
                     fired.last_seen = Some((at, gone.clone()));
                     if gone.pays() {
                         fired.gone = fired.gone.or(Some(at));

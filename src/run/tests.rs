@@ -1,3 +1,5 @@
+mod mended;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

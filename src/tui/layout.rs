@@ -12,8 +12,7 @@ pub struct Parts {
     pub rule_above: Rect,
     pub recovery: Rect,
     pub faults: Rect,
-    pub rule_below: Rect,
-    /// Where the screens and the dialogs are.
+    /// Where the screens and the dialogs are; its first row is a heading.
     pub body: Rect,
     /// A rule that carries messages.
     pub message: Rect,
@@ -43,17 +42,16 @@ impl Parts {
             _ => 3,
         };
         let name = at_least(6, 1);
-        let (above, below) = (at_least(20, 1), at_least(10, 1));
+        let above = at_least(20, 1);
         let (message, keys) = (at_least(9, 1), at_least(7, 1));
         let state = at_least(1, 1);
-        let used = name + state + above + recovery + faults + below + message + keys;
+        let used = name + state + above + recovery + faults + message + keys;
         Self {
             name: take(name),
             state: take(state),
             rule_above: take(above),
             recovery: take(recovery),
             faults: take(faults),
-            rule_below: take(below),
             body: take(tall.saturating_sub(used)),
             message: take(message),
             keys: take(keys),
@@ -126,7 +124,6 @@ mod tests {
                 parts.rule_above,
                 parts.recovery,
                 parts.faults,
-                parts.rule_below,
                 parts.body,
                 parts.message,
                 parts.keys,

@@ -45,6 +45,16 @@ pub(super) struct Scope<K> {
     pub what: String,
     /// For people: `in default`, `in every namespace`.
     pub place: String,
+    pub steps: Steps,
+}
+
+/// What listeners are told of changes that arrive together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Steps {
+    /// Every one: a state that lasted for a moment only matters.
+    Each,
+    /// What comes of them: there may be thousands.
+    Together,
 }
 
 /// Starts watching; what is read of each object is decided by `read`.
@@ -69,6 +79,8 @@ where
         proven: pulse.clock().mark(),
         gap_from: None,
         pause: PAUSE.0,
+        waiting: Vec::new(),
+        level: None,
     };
     let (failed, clock) = (hub.clone(), pulse.clock().clone());
     tasks.spawn(feed.run(), move |why| {
@@ -77,7 +89,7 @@ where
     hub
 }
 
-type Events<K> = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<K>>> + Send>>;
+type Events<K> = Pin<Box<dyn Stream<Item = Vec<kube::Result<WatchEvent<K>>>> + Send>>;
 
 /// How a watch ended.
 enum Ended {
@@ -100,7 +112,19 @@ struct Feed<K, T, F> {
     /// Since when news may have been missed, until the watch has caught up.
     gap_from: Option<Mark>,
     pause: Duration,
+    /// What changed and was not told yet.
+    waiting: Vec<Key>,
+    /// The server's newest version after the watch was taken up again: what comes later is no old news.
+    level: Option<u64>,
 }
+
+/// Servers count versions upwards; one that does not is waited for until it is quiet.
+fn number(version: Option<&str>) -> Option<u64> {
+    version.and_then(|version| version.parse().ok())
+}
+
+/// So many events are taken together at most.
+const CHUNK: usize = 512;
 
 impl<K, T, F> Feed<K, T, F>
 where
@@ -217,13 +241,34 @@ where
         self.view.changed.clear();
     }
 
+    /// One change: told at once, or with those that came with it.
+    fn step(&mut self, now: Mark, changed: Option<Key>, unseen: Duration) {
+        self.waiting.extend(changed);
+        self.view.unseen = unseen;
+        self.view.at = now;
+        if self.scope.steps == Steps::Each {
+            self.flush();
+        } else {
+            self.view.freshness = Freshness::Live;
+        }
+    }
+
+    /// Tells what waits to be told.
+    fn flush(&mut self) {
+        if self.view.at <= self.proven && self.waiting.is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut self.waiting);
+        self.prove(self.view.at, changed, self.view.unseen);
+    }
+
     async fn start(&self, version: &str) -> Result<Events<K>, ApiFault> {
         let params = WatchParams {
             timeout: u32::try_from(WATCH.as_secs()).ok(),
             ..WatchParams::default().labels(&self.scope.labels)
         };
         match timeout(ANSWER / 2, self.scope.api.watch(&params, version)).await {
-            Ok(Ok(events)) => Ok(Box::pin(events)),
+            Ok(Ok(events)) => Ok(Box::pin(events.ready_chunks(CHUNK))),
             Ok(Err(error)) => Err(self.fault("watch", &error)),
             Err(_) => Err(self.late("watch")),
         }
@@ -240,23 +285,28 @@ where
         let ends = Instant::now() + WATCH;
         let comebacks = self.beats.borrow_and_update().comebacks;
         let mut quiet = Instant::now() + QUIET;
+        self.level = None;
+        let mut missed = self.has_missed();
+        let level = newest(self.scope.api.clone());
+        tokio::pin!(level);
         loop {
             let catching_up = self.gap_from.is_some();
             tokio::select! {
                 biased;
-                event = events.next() => {
+                chunk = events.next() => {
                     quiet = Instant::now() + QUIET;
-                    let Some(event) = event else {
+                    let Some(chunk) = chunk else {
                         return self.ended(ends, version.take());
                     };
-                    match event {
-                        Ok(event) => match self.take(event) {
-                            Ok(at) if at.is_empty() => {}
-                            Ok(at) => *version = Some(at),
-                            Err(ended) => return ended,
-                        },
-                        Err(error) => return Ended::Lost(self.fault("watch", &error)),
+                    let taken = self.take_all(chunk, version);
+                    self.flush();
+                    if let Err(ended) = taken {
+                        return ended;
                     }
+                }
+                newest = &mut level, if missed => {
+                    missed = false;
+                    self.level = newest;
                 }
                 () = tokio::time::sleep_until(quiet), if catching_up => {
                     quiet = Instant::now() + QUIET;
@@ -276,6 +326,13 @@ where
                 }
             }
         }
+    }
+
+    /// Whether there was a gap that is worth a question.
+    fn has_missed(&self) -> bool {
+        let clock = self.pulse.clock();
+        self.gap_from
+            .is_some_and(|from| clock.mark().since(from) > clock.drill_time(QUIET))
     }
 
     /// Nothing came for a while after a gap: what came before was all that was missed.
@@ -320,9 +377,37 @@ where
         false
     }
 
+    fn take_all(
+        &mut self,
+        chunk: Vec<kube::Result<WatchEvent<K>>>,
+        version: &mut Option<String>,
+    ) -> Result<(), Ended> {
+        for event in chunk {
+            let event = event.map_err(|error| Ended::Lost(self.fault("watch", &error)))?;
+            let at = self.take(event)?;
+            if !at.is_empty() {
+                *version = Some(at);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes one event in; the version after it, or why the watch is over.
     fn take(&mut self, event: WatchEvent<K>) -> Result<String, Ended> {
         let now = self.pulse.hear();
+        let version = match &event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
+                number(object.meta().resource_version.as_deref())
+            }
+            WatchEvent::Bookmark(_) | WatchEvent::Error(_) => None,
+        };
+        if let (Some(level), Some(version)) = (self.level, version)
+            && version > level
+        {
+            self.gap_from = None;
+            self.level = None;
+            self.view.freshness = Freshness::Live;
+        }
         let stale_since = match &self.view.freshness {
             Freshness::Stale { since, .. } => Some(*since),
             Freshness::Live | Freshness::Connecting | Freshness::Forbidden { .. } => None,
@@ -336,13 +421,13 @@ where
                 if differs {
                     Arc::make_mut(&mut self.view.objects).insert(key.clone(), Arc::new(read));
                 }
-                self.prove(now, if differs { vec![key] } else { Vec::new() }, unseen);
+                self.step(now, differs.then_some(key), unseen);
                 Ok(object.resource_version().unwrap_or_default())
             }
             WatchEvent::Deleted(object) => {
                 let key = key(&object);
                 let known = Arc::make_mut(&mut self.view.objects).remove(&key).is_some();
-                self.prove(now, if known { vec![key] } else { Vec::new() }, unseen);
+                self.step(now, known.then_some(key), unseen);
                 Ok(object.resource_version().unwrap_or_default())
             }
             WatchEvent::Bookmark(bookmark) => {
@@ -404,6 +489,16 @@ where
         // Either is a reason to try again.
         let _ = timeout(pause, back).await;
     }
+}
+
+/// The version that the server is at.
+async fn newest<K>(api: Api<K>) -> Option<u64>
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    let params = ListParams::default().limit(1);
+    let page = timeout(ANSWER, api.list_metadata(&params)).await.ok()?.ok()?;
+    number(page.metadata.resource_version.as_deref())
 }
 
 fn key<K: Resource>(object: &K) -> Key {

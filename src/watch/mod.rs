@@ -27,10 +27,12 @@ mod probes;
 mod pulse;
 mod sources;
 mod start;
+mod survey;
 mod tail;
 mod tasks;
 
 pub use chaos_row::{Phase, age, remaining};
 pub use probes::Registry;
 pub use start::{Watching, start};
+pub use survey::{FaultSeen, LatchClosed, Places, Survey, Unseen, survey};
 pub use tasks::Stop;

@@ -12,7 +12,7 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use super::endpoints::{ServiceSeen, SliceSeen};
-use super::feed::{self, Scope};
+use super::feed::{self, Scope, Steps};
 use super::hub::{Hub, Told};
 use super::logs::Logs;
 use super::outlet::Outlet;
@@ -57,6 +57,7 @@ impl Sources {
             labels: selector(&target.pods),
             what: "pods".to_owned(),
             place: format!("in {}", target.namespace),
+            steps: Steps::Each,
         };
         let pods = feed::open(scope, &pulse, &tasks, PodSeen::of);
         Self {
@@ -89,6 +90,7 @@ impl Sources {
             labels: String::new(),
             what: what.to_owned(),
             place: format!("in {}", self.target.namespace),
+            steps: Steps::Each,
         };
         feed::open(scope, &self.pulse, &self.tasks, read)
     }

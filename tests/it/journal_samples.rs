@@ -363,6 +363,10 @@ pub fn every() -> Vec<Fact> {
         },
         Fact::Detected,
         Fact::Mitigated,
+        Fact::FaultEnded {
+            debt: "delay-1".into(),
+            at: mark,
+        },
         Fact::RevertIntended { debt: one.id.clone() },
         Fact::ObjectiveStarted { from: mark },
         Fact::Recovering { since: mark },
@@ -482,10 +486,11 @@ pub const fn kind(fact: &Fact) -> usize {
         Fact::HandedOver { .. } => 36,
         Fact::RunEnded { .. } => 37,
         Fact::Unknown(_) => 38,
+        Fact::FaultEnded { .. } => 39,
     }
 }
 
-pub const KINDS: usize = 39;
+pub const KINDS: usize = 40;
 
 /// Wall time `at` seconds into the run.
 pub fn wall(at: u64) -> Stamp {

@@ -2,5 +2,45 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
 mod floors;
+#[cfg(feature = "sim")]
+mod gameday;
+mod inject;
+mod journal;
+mod journal_samples;
+mod kill;
+mod laws;
+mod report;
+mod report_command;
+#[cfg(feature = "sim")]
+mod inject_rbac;
+#[cfg(feature = "sim")]
+mod inject_stage;
+#[cfg(feature = "sim")]
+mod inject_storms;
+#[cfg(feature = "sim")]
+mod sim_wire;
+#[cfg(feature = "sim")]
+mod sim_wire_command;
+#[cfg(feature = "sim")]
+mod sim_wire_fuzz;
+#[cfg(feature = "sim")]
+mod sim_wire_kube;
+#[cfg(feature = "sim")]
+mod sim_wire_kubectl;
+#[cfg(feature = "sim")]
+mod sim_wire_recorded;
+#[cfg(feature = "sim")]
+mod sim_wire_server;
+#[cfg(feature = "sim")]
+mod sim_world;
+mod tui;
+#[cfg(feature = "sim")]
+mod watch;
+#[cfg(feature = "sim")]
+mod watch_gap;
+#[cfg(feature = "sim")]
+mod watch_status;
+#[cfg(feature = "sim")]
+mod watch_streams;
 mod playbook;
 mod playbook_schema;

@@ -42,6 +42,8 @@ pub(super) struct Sweep<'a> {
     pub objects: BTreeMap<String, Known>,
     /// Uids of what is meant when only a run is: its own, and what was made by that.
     pub meant: BTreeSet<String>,
+    /// Uids of what is there and belongs to no such run.
+    pub outside: BTreeSet<String>,
     pub debts: Vec<DebtState>,
     pub scopes: Vec<Scope>,
     pub round: Round,
@@ -89,6 +91,7 @@ impl<'a> Sweep<'a> {
             told: Told::new(tells),
             objects: BTreeMap::new(),
             meant: BTreeSet::new(),
+            outside: BTreeSet::new(),
             debts: Vec::new(),
             scopes: Vec::new(),
             round: Round::default(),
@@ -118,11 +121,7 @@ impl<'a> Sweep<'a> {
     pub async fn run(mut self, latch: &Latch) -> KillSummary {
         if self.is_real() {
             self.close_latches(latch).await;
-            self.keeper = self
-                .request
-                .keep
-                .as_deref()
-                .and_then(|folder| self.keeper(folder));
+            self.keeper = self.request.keep.as_deref().and_then(|folder| self.keeper(folder));
         }
         self.take_debts();
         self.begin_round();
@@ -153,9 +152,7 @@ impl<'a> Sweep<'a> {
         let mut closed = close(latch, &latched);
         match tokio::time::timeout(LATCH_FIRST, &mut closed).await {
             Ok(Ok(outcome)) => self.latch_closed(outcome),
-            Ok(Err(_)) => self.told.note(
-                "this machine's latch could not be closed: runs started here are not refused".to_owned(),
-            ),
+            Ok(Err(_)) => self.told.note("this machine's latch could not be closed: runs started here are not refused".to_owned()),
             Err(_) => {
                 self.latched = false;
                 self.work.push(Box::pin(async move {
@@ -202,12 +199,7 @@ impl<'a> Sweep<'a> {
         self.work.push(work);
     }
 
-    fn cluster_latched(
-        &mut self,
-        namespace: String,
-        attempts: u32,
-        outcome: Result<(), crate::cluster::ApiFault>,
-    ) {
+    fn cluster_latched(&mut self, namespace: String, attempts: u32, outcome: Result<(), crate::cluster::ApiFault>) {
         use crate::cluster::ApiFault as Fault;
         match outcome {
             Ok(()) => {}
@@ -221,13 +213,9 @@ impl<'a> Sweep<'a> {
             }
             Err(fault) => {
                 if attempts == 3 {
-                    self.told
-                        .once(format!("other machines were not told yet: {fault}"));
+                    self.told.once(format!("other machines were not told yet: {fault}"));
                 }
-                let again = Again::Latch {
-                    namespace,
-                    attempts: attempts + 1,
-                };
+                let again = Again::Latch { namespace, attempts: attempts + 1 };
                 self.work.push(requests::again(requests::pause(attempts), again));
                 return;
             }
@@ -237,22 +225,15 @@ impl<'a> Sweep<'a> {
 
     fn take(&mut self, done: Done) {
         match done {
-            Done::Listed {
-                scope,
-                asked,
-                outcome,
-            } => self.listed(scope, asked, outcome),
+            Done::Listed { scope, asked, outcome } => self.listed(scope, asked, outcome),
             Done::Discovered(outcome) => self.discovered(outcome),
             Done::Namespaces(outcome) => self.namespaces_listed(outcome),
             Done::Deleted { uid, abort, outcome } => self.deleted(&uid, abort, outcome),
             Done::Forced { uid, outcome } => self.forced(&uid, outcome),
             Done::Wondered { uid, why } => self.wondered(&uid, why),
             Done::SeenOut { debt, removed } => self.seen_out(debt, removed),
-            Done::Latched {
-                namespace,
-                attempts,
-                outcome,
-            } => self.cluster_latched(namespace, attempts, outcome),
+            Done::Events { debt, outcome } => self.events_told(debt, outcome),
+            Done::Latched { namespace, attempts, outcome } => self.cluster_latched(namespace, attempts, outcome),
             Done::Closed(outcome) => self.latch_closed(outcome),
             Done::Again(Again::Ask(wait)) => self.ask(&wait),
             Done::Again(Again::Latch { namespace, attempts }) => self.ask_latch(namespace, attempts),

@@ -48,6 +48,11 @@ pub(super) enum Done {
         debt: usize,
         removed: Removed,
     },
+    /// How many events the cluster has about a debt's object.
+    Events {
+        debt: usize,
+        outcome: Result<usize, ApiFault>,
+    },
     /// A namespace was latched for every machine.
     Latched {
         namespace: String,
@@ -88,11 +93,7 @@ pub(super) fn list(
     async move {
         // Many pages may take longer than one request.
         let listed = timeout(LONGEST * 3, cluster.list_chaos(&kind, namespace.as_deref(), "")).await;
-        let late = || {
-            Err(ApiFault::Unreachable(ErrorChain::message(
-                "the list does not end",
-            )))
-        };
+        let late = || Err(ApiFault::Unreachable(ErrorChain::message("the list does not end")));
         let outcome = listed.unwrap_or_else(|_| late());
         Done::Listed {
             scope,
@@ -171,6 +172,15 @@ pub(super) fn see_out(
         let (seen, _unheard) = tokio::sync::mpsc::unbounded_channel();
         let removed = cluster.see_chaos_out(removal, &seen).await;
         Done::SeenOut { debt, removed }
+    }
+    .boxed()
+}
+
+pub(super) fn events(cluster: &Cluster, (debt, object): (usize, &ChaosRef)) -> Work {
+    let (cluster, object) = (cluster.clone(), object.clone());
+    async move {
+        let outcome = in_time(cluster.events_about(&object)).await.map(|events| events.len());
+        Done::Events { debt, outcome }
     }
     .boxed()
 }

@@ -22,12 +22,12 @@ pub fn lines(pen: &Pen<'_>, model: &Model, dialog: &Dialog, wide: u16) -> Vec<Li
         Some(Arming::Ready { plan }) => card(pen, model, plan, *lock, wide),
         Some(Arming::Asked { fault, at, .. }) => {
             let said = format!(
-                " Asking the cluster what {fault} would hit: {}. Nothing is created by that.",
+                "Asking the cluster what {fault} would hit: {}. Nothing is created by that.",
                 human(std::time::Duration::from_secs(model.now.since(*at).as_secs()))
             );
             wrapped(&said, wide, pen.ink(Ink::Plain))
         }
-        None => wrapped(" Asking…", wide, pen.ink(Ink::Plain)),
+        None => wrapped("Asking…", wide, pen.ink(Ink::Plain)),
     }
 }
 
@@ -37,10 +37,10 @@ fn refused(pen: &Pen<'_>, refusal: &Refusal, wide: u16) -> Vec<Line<'static>> {
         pen.ink(Ink::Wrong),
     )];
     lines.push(Line::default());
-    lines.extend(wrapped(&format!(" {}", refusal.why), wide, pen.ink(Ink::Plain)));
+    lines.extend(wrapped(&refusal.why, wide, pen.ink(Ink::Plain)));
     if let Some(hint) = &refusal.hint {
         lines.push(Line::default());
-        lines.extend(wrapped(&format!(" {hint}"), wide, pen.ink(Ink::Amber)));
+        lines.extend(wrapped(hint, wide, pen.ink(Ink::Amber)));
     }
     lines
 }
@@ -54,7 +54,7 @@ struct Card<'a> {
 impl Card<'_> {
     /// A label, and what it says, with further lines below it.
     fn row(&mut self, label: &str, said: &str, ink: Ink) {
-        const LABEL: usize = 10;
+        const LABEL: usize = 11;
         let wide = usize::from(self.wide).saturating_sub(LABEL + 2);
         let mut label = Some(label);
         for line in text::wrap(&text::printable_lines(said), wide) {

@@ -38,17 +38,17 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 
 fn about(pen: &Pen<'_>, model: &Model, wide: u16) -> Vec<Line<'static>> {
     let mut lines = wrapped(
-        " Canary (loss, duplicates, latency): not measured in this version.",
+        "Canary (loss, duplicates, latency): not measured in this version.",
         wide,
         pen.ink(Ink::Amber),
     );
     let load = model.run.as_ref().and_then(|run| run.playbook.load.as_ref());
     let said = match load {
         Some(load) => format!(
-            " Load: {} clients, {}, {} topics, {}: not run in this version.",
+            "Load: {} clients, {}, {} topics, {}: not run in this version.",
             load.clients, load.rate, load.topics, load.payload
         ),
-        None => " Load: the playbook asks for none.".to_owned(),
+        None => "Load: the playbook asks for none.".to_owned(),
     };
     lines.extend(wrapped(&said, wide, pen.ink(Ink::Plain)));
     lines

@@ -40,6 +40,7 @@ pub fn list(pen: &mut Pen<'_>, model: &Model, area: Rect, mut checks: Vec<Check>
     let rows = usize::from(area.height);
     if checks.len() > rows {
         checks.sort_by_key(|check| match verdict(model, run, &check.id) {
+            _ if run.not_measured.contains_key(&check.id) => 3,
             Some(Verdict::Broken) => 0,
             Some(Verdict::Unknown) | None => 1,
             Some(Verdict::Holds) => 2,
@@ -52,7 +53,7 @@ pub fn list(pen: &mut Pen<'_>, model: &Model, area: Rect, mut checks: Vec<Check>
     if checks.len() > rows && rows > 0 {
         let hidden = checks.len() - rows;
         let at = row_of(area, rows - 1);
-        let more = Line::styled(format!(" +{hidden} "), pen.ink(Ink::Faint));
+        let more = Line::styled(format!("+{hidden} "), pen.ink(Ink::Faint));
         let line = one(pen, model, run, &checks[rows - 1], usize::from(area.width));
         pen.both(at, &line, &more);
     }
@@ -124,7 +125,14 @@ fn one(pen: &Pen<'_>, model: &Model, run: &Run, check: &Check, wide: usize) -> L
         Span::styled(format!(" {mark} "), pen.ink(ink)),
         Span::raw(cell(check.id.as_str(), name_width(wide))),
         Span::styled(format!(" {}", number(&seen, value)), pen.ink(value_ink)),
-        Span::styled(format!("  {}", cell(&expect, bound)), pen.ink(Ink::Faint)),
+        Span::styled(
+            if bound > 0 {
+                format!("  {}", cell(&expect, bound))
+            } else {
+                String::new()
+            },
+            pen.ink(Ink::Faint),
+        ),
         Span::styled(format!(" {}", number(&state, tail)), pen.ink(value_ink)),
     ])
 }
@@ -140,8 +148,8 @@ const fn name_width(wide: usize) -> usize {
 /// Columns of the value, of what is expected, of the age.
 const fn widths(wide: usize) -> (usize, usize, usize) {
     match wide {
-        0..34 => (8, 0, 8),
-        34..46 => (9, 5, 7),
+        0..34 => (6, 0, 9),
+        34..46 => (6, 0, 11),
         46..60 => (9, 8, 11),
         60..90 => (14, 10, 13),
         _ => (20, 12, 14),

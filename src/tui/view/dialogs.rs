@@ -109,7 +109,7 @@ fn labelled(pen: &mut Pen<'_>, label: &str, input: &Input, area: Rect) -> Option
 
 /// Some text, and below it the line to write.
 fn asked_for(pen: &mut Pen<'_>, said: &str, input: &Input, area: Rect) -> Option<Position> {
-    let lines = wrapped(&format!(" {said}"), area.width, pen.ink(Ink::Plain));
+    let lines = wrapped(said, area.width, pen.ink(Ink::Plain));
     let rows = u16::try_from(lines.len())
         .unwrap_or(1)
         .min(area.height.saturating_sub(1));
@@ -207,7 +207,7 @@ fn predictions(pen: &mut Pen<'_>, model: &Model, chosen: usize, area: Rect) {
 }
 
 fn correct(pen: &mut Pen<'_>, correction: &Correction, area: Rect) -> Option<Position> {
-    let said = format!(" entry {}: {}", correction.seq, correction.what);
+    let said = format!("entry {}: {}", correction.seq, correction.what);
     let lines = wrapped(&said, area.width, pen.ink(Ink::Plain));
     let rows = u16::try_from(lines.len())
         .unwrap_or(1)
@@ -225,7 +225,7 @@ fn correct(pen: &mut Pen<'_>, correction: &Correction, area: Rect) -> Option<Pos
 /// What ending the run means, and what is owed.
 fn quit(pen: &Pen<'_>, model: &Model, wide: u16) -> Vec<Line<'static>> {
     let mut lines = wrapped(
-        " Ends the run: what is owed is undone and proven gone first, then the console closes. \
+        "Ends the run: what is owed is undone and proven gone first, then the console closes. \
          The record is kept.",
         wide,
         pen.ink(Ink::Plain),
@@ -243,7 +243,7 @@ fn quit(pen: &Pen<'_>, model: &Model, wide: u16) -> Vec<Line<'static>> {
         ));
         for summary in owed {
             lines.extend(wrapped(
-                &format!("   {} {summary}", sign::ON),
+                &format!("  {} {summary}", sign::ON),
                 wide,
                 pen.ink(Ink::Amber),
             ));

@@ -81,33 +81,36 @@ fn is_ours(model: &Model, row: &ChaosRow) -> bool {
     own.is_some() && row.run.as_deref() == own
 }
 
-/// Columns of the name, of the action.
-fn widths(wide: u16) -> (usize, usize) {
+/// Columns of the name, of the action, of the phase; what has no room has none.
+fn widths(wide: u16) -> (usize, usize, usize) {
     let wide = usize::from(wide);
-    // mark 3, whose 8, age 5, left 8, injected 6, phase 12
-    let rest = wide.saturating_sub(46);
     if wide < 60 {
-        return (wide.saturating_sub(28), 0);
+        return (wide.saturating_sub(26), 0, 0);
     }
-    (rest * 3 / 5, rest - rest * 3 / 5)
+    // mark 3, whose 9, age 5, left 9, injected 9
+    let phase = if wide >= 100 { 13 } else { 0 };
+    let rest = wide.saturating_sub(35 + phase);
+    let name = (rest * 11 / 20).min(60);
+    (name, (rest - name).min(40), phase)
 }
 
 fn head(pen: &Pen<'_>, wide: u16) -> Line<'static> {
-    let (name, action) = widths(wide);
+    let (name, action, phase) = widths(wide);
     let said = if action == 0 {
-        format!("   {} whose     age  injected", cell("object", name))
+        format!("   {} whose      age injected", cell("object", name))
     } else {
         format!(
-            "   {} {} whose     age     left injected phase",
+            "   {} {} whose      age     left injected{}",
             cell("object", name),
-            cell("action", action.saturating_sub(1))
+            cell("action", action.saturating_sub(1)),
+            cell(" phase", phase)
         )
     };
     Line::styled(said, pen.ink(Ink::Faint))
 }
 
 fn one(pen: &Pen<'_>, model: &Model, row: &ChaosRow, wide: u16) -> Line<'static> {
-    let (name, action) = widths(wide);
+    let (name, action, phase) = widths(wide);
     let (mark, ink) = if row.deleting {
         (sign::MOVING, Ink::Amber)
     } else if row.injected.0 > 0 && !row.ended {
@@ -122,7 +125,16 @@ fn one(pen: &Pen<'_>, model: &Model, row: &ChaosRow, wide: u16) -> Line<'static>
     } else {
         "foreign"
     };
-    let said = text::printable(&format!("{}/{}", row.object.namespace, row.object.name)).into_owned();
+    let is_near = model
+        .run
+        .as_ref()
+        .is_some_and(|run| run.playbook.target.namespace == row.object.namespace);
+    let said = if is_near {
+        row.object.name.clone()
+    } else {
+        format!("{}/{}", row.object.namespace, row.object.name)
+    };
+    let said = text::printable(&said).into_owned();
     let injected = format!("{}/{}", row.injected.0, row.injected.1);
     let mut spans = vec![
         Span::styled(format!(" {mark} "), pen.ink(ink)),
@@ -138,13 +150,13 @@ fn one(pen: &Pen<'_>, model: &Model, row: &ChaosRow, wide: u16) -> Line<'static>
         spans.push(Span::raw(format!(" {}", number(&left(model, row), 8))));
     }
     spans.push(Span::raw(format!(" {}", number(&injected, 8))));
-    if action > 0 {
-        let phase = match (row.deleting, row.ended) {
+    if phase > 0 {
+        let said = match (row.deleting, row.ended) {
             (true, _) => "deleting",
             (false, true) => "ended",
             (false, false) => &row.phase,
         };
-        spans.push(Span::styled(format!(" {}", cell(phase, 12)), pen.ink(ink)));
+        spans.push(Span::styled(format!(" {}", cell(said, phase - 1)), pen.ink(ink)));
     }
     Line::from(spans)
 }

@@ -14,7 +14,7 @@ use crate::tui::theme::{Ink, sign};
 /// The sign and the ink of a tone.
 pub const fn toned(tone: Tone) -> (&'static str, Ink) {
     match tone {
-        Tone::Plain => (" ", Ink::Plain),
+        Tone::Plain => ("·", Ink::Plain),
         Tone::Good => (sign::GOOD, Ink::Good),
         Tone::Amber => ("!", Ink::Amber),
         Tone::Wrong => (sign::WRONG, Ink::Wrong),
@@ -60,14 +60,16 @@ pub fn keys(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     if area.is_empty() {
         return;
     }
-    let mut spans: Vec<Span<'_>> = vec![Span::raw(" ")];
+    let mut spans: Vec<Span<'_>> = Vec::new();
     let mut put = |key: &str, what: &str| {
+        let gap = if spans.is_empty() { " " } else { "  " };
         let hint = Line::from(vec![
+            Span::raw(gap),
             Span::styled(key.to_owned(), pen.ink(Ink::Key)),
-            Span::raw(format!(" {what}  ")),
+            Span::raw(format!(" {what}")),
         ]);
         let taken: usize = width_of(&Line::from(spans.clone())) + width_of(&hint);
-        if taken <= usize::from(area.width) + 2 {
+        if taken <= usize::from(area.width) {
             spans.extend(hint.spans);
         }
     };
@@ -82,7 +84,7 @@ pub fn keys(pen: &mut Pen<'_>, model: &Model, area: Rect) {
             }
         }
         put("1-8", "screens");
-        put(":", "");
+        put(":", "commands");
         put("?", "help");
         put("q", "quit");
     }
@@ -114,6 +116,10 @@ fn wanted(model: &Model) -> Vec<(Act, &'static str)> {
     if model.is_over() {
         acts.push((Act::GoOn, "leave"));
         acts.push((Act::Note, "note"));
+        return acts;
+    }
+    if model.screen == Screen::Kill || model.kill.is_at_work() {
+        acts.extend([(Act::Down, "more"), (Act::Note, "note")]);
         return acts;
     }
     acts.extend(step_keys(run));

@@ -189,8 +189,9 @@ fn sources(pen: &Pen<'_>, model: &Model, wide: usize) -> Vec<Span<'static>> {
     if model.feed == Feed::Ended && !model.is_settled() {
         return vec![Span::styled("driver GONE", pen.ink(Ink::Wrong))];
     }
-    if wide < 120 && all.iter().all(|(_, fresh)| **fresh == Freshness::Live) {
-        return vec![Span::styled("sources live", pen.ink(Ink::Plain))];
+    if wide < 120 && all.iter().all(|(_, fresh)| *fresh == all[0].1) {
+        let (said, ink) = freshness(model, all[0].1);
+        return vec![Span::styled(format!("sources {said}"), pen.ink(ink))];
     }
     let mut spans = Vec::new();
     for (name, fresh) in all {
@@ -199,7 +200,7 @@ fn sources(pen: &Pen<'_>, model: &Model, wide: usize) -> Vec<Span<'static>> {
         }
         let (said, ink) = freshness(model, fresh);
         if !spans.is_empty() {
-            spans.push(Span::raw(" "));
+            spans.push(Span::raw("  "));
         }
         spans.push(Span::styled(format!("{name} {said}"), pen.ink(ink)));
     }

@@ -18,12 +18,12 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let kill = &model.kill;
     if kill.pulled.is_none() {
         let inner = pen.panel(area, "KILL SWITCH");
-        let said = " Not pulled. Ctrl-K or F12 removes every fault in the cluster that this account may touch, \
+        let said = "Not pulled. Ctrl-K or F12 removes every fault in the cluster that this account may touch, \
                     whoever made it, at once and without a question. Nothing can start until `firedrill reset`.";
         pen.lines(inner, &wrapped(said, inner.width, pen.ink(Ink::Plain)), 0);
         return;
     }
-    let top = summary(pen, model);
+    let top = summary(pen, model, area.width);
     let left = what_is_left(pen, kill, area.width);
     let wish = |lines: usize| u16::try_from(lines).unwrap_or(u16::MAX);
     let rows = share(
@@ -43,7 +43,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     objects(pen, model, parts[2]);
 }
 
-fn summary(pen: &Pen<'_>, model: &Model) -> Vec<Line<'static>> {
+fn summary(pen: &Pen<'_>, model: &Model, wide: u16) -> Vec<Line<'static>> {
     let kill = &model.kill;
     let mut lines = Vec::new();
     if let Some((at, by)) = &kill.pulled {
@@ -61,38 +61,47 @@ fn summary(pen: &Pen<'_>, model: &Model) -> Vec<Line<'static>> {
             Some((_, summary)) if summary.all_clear => (format!("{} ALL CLEAR", sign::GOOD), Ink::Good),
             Some(_) => (format!("{} NOT CLEAR", sign::WRONG), Ink::Wrong),
         };
-        lines.push(Line::from(vec![
-            Span::styled(format!(" {word} "), pen.ink(ink)),
-            Span::raw(format!("by {by} at {at}, {}, {gate}", times::tenths(span))),
-        ]));
+        // The whole row, in reverse: nobody may overlook it.
+        let loud = pen.ink(ink).patch(pen.ink(Ink::Kill));
+        let said = format!(" {word}  {}  by {by} at {at}, {gate}", times::tenths(span));
+        lines.push(Line::styled(cell(&said, usize::from(wide)), loud));
     }
-    let tally = kill.tally();
-    let count = |said: &str, n: usize, ink: Ink| {
-        let ink = if n == 0 { Ink::Faint } else { ink };
-        Span::styled(format!("  {n:>3} {said}"), pen.ink(ink))
-    };
-    lines.push(Line::from(vec![
-        Span::styled(
-            format!(" {:>3} objects", kill.objects.len()),
-            pen.ink(Ink::Strong),
-        ),
-        count("proven gone", tally.proven, Ink::Good),
-        count("recovering", tally.recovering, Ink::Amber),
-        count("unverified", tally.unverified, Ink::Amber),
-        count("blocked", tally.blocked, Ink::Wrong),
-        count("unknown", tally.unknown, Ink::Amber),
-    ]));
+    lines.push(counts(pen, kill, wide));
     if let Some(note) = kill.notes.last() {
         lines.push(Line::styled(format!(" {note}"), pen.ink(Ink::Plain)));
     }
     lines
 }
 
+/// How many stand at which verdict; every number keeps its column.
+fn counts(pen: &Pen<'_>, kill: &KillState, wide: u16) -> Line<'static> {
+    let tally = kill.tally();
+    let words = wide >= 78;
+    let all = kill.objects.len();
+    let mut spans = vec![Span::styled(format!(" {all:>3} objects"), pen.ink(Ink::Strong))];
+    for (n, mark, word, ink) in [
+        (tally.proven, sign::GOOD, "proven", Ink::Good),
+        (tally.recovering, sign::MOVING, "recovering", Ink::Amber),
+        (tally.unverified, "~", "unverified", Ink::Amber),
+        (tally.blocked, sign::WRONG, "blocked", Ink::Wrong),
+        (tally.unknown, sign::UNKNOWN, "unknown", Ink::Amber),
+    ] {
+        let ink = if n == 0 { Ink::Faint } else { ink };
+        let said = if words {
+            format!(" {n:>3} {word}")
+        } else {
+            format!(" {mark}{n:>2}")
+        };
+        spans.push(Span::styled(said, pen.ink(ink)));
+    }
+    Line::from(spans)
+}
+
 /// Every next act, once the hand is through; what could not be seen is said at once.
 fn what_is_left(pen: &Pen<'_>, kill: &KillState, wide: u16) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for (what, why) in &kill.not_seen {
-        let said = format!(" {} not seen: {what}: {why}", sign::UNKNOWN);
+        let said = format!("{} not seen: {what}: {why}", sign::UNKNOWN);
         lines.extend(wrapped(&said, wide, pen.ink(Ink::Amber)));
     }
     let Some((_, summary)) = &kill.ended else {
@@ -100,7 +109,7 @@ fn what_is_left(pen: &Pen<'_>, kill: &KillState, wide: u16) -> Vec<Line<'static>
     };
     for verdict in kill.objects.values().filter(|verdict| !verdict.gone.pays()) {
         let next = verdict.next.as_deref().unwrap_or("look at it on the cluster");
-        let said = format!(" {}: {next}", verdict.object);
+        let said = format!("{}: {next}", verdict.object);
         lines.extend(wrapped(&said, wide, pen.ink(Ink::Plain)));
     }
     lines.extend(wrapped(&closing(summary), wide, pen.ink(Ink::Plain)));
@@ -109,9 +118,9 @@ fn what_is_left(pen: &Pen<'_>, kill: &KillState, wide: u16) -> Vec<Line<'static>
 
 fn closing(summary: &KillSummary) -> String {
     if summary.all_clear {
-        " The gate stays closed: `firedrill reset` opens it, on purpose.".to_owned()
+        "The gate stays closed: `firedrill reset` opens it, on purpose.".to_owned()
     } else {
-        " `firedrill kill` tries again, from any terminal. The gate stays closed.".to_owned()
+        "`firedrill kill` tries again, from any terminal. The gate stays closed.".to_owned()
     }
 }
 
@@ -137,20 +146,13 @@ fn objects(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     for (row, verdict) in model.kill.objects.values().skip(first).take(room).enumerate() {
         let place = row_of(inner, row);
         let line = one(pen, model, verdict, place.width);
-        pen.line(place, &line);
-    }
-    let hidden = model.kill.objects.len().saturating_sub(first + room);
-    if hidden > 0 && room > 0 {
-        let more = Line::styled(format!(" {hidden} more below "), pen.ink(Ink::Faint));
-        let wide = u16::try_from(super::pen::width_of(&more)).unwrap_or(0);
-        let place = row_of(inner, room - 1);
-        let corner = Rect::new(
-            place.right().saturating_sub(wide).max(place.x),
-            place.y,
-            wide.min(place.width),
-            1,
-        );
-        pen.line(corner, &more);
+        let hidden = model.kill.objects.len().saturating_sub(first + room);
+        if hidden > 0 && row + 1 == room {
+            let more = pen.more(hidden);
+            pen.both(place, &line, &more);
+        } else {
+            pen.line(place, &line);
+        }
     }
 }
 

@@ -177,12 +177,16 @@ fn tail_cell(name: &str, columns: usize) -> String {
     cell(&format!("…{}", rest.as_str()), columns)
 }
 
-/// The newest lines at the foot of the run screen.
-pub fn strip(pen: &mut Pen<'_>, model: &Model, area: Rect) {
-    panel(pen, model, area);
+/// The newest line, in one row.
+pub fn newest(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let line = match model.logs.last() {
+        Some(line) => log_line(pen, line, area.width),
+        None => Line::styled(" no log line yet", pen.ink(Ink::Faint)),
+    };
+    pen.line(area, &line);
 }
 
-/// The newest log lines; the lines of what was filtered for, when something was.
+/// The newest log lines.
 pub fn panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let lost = if model.lost > 0 {
         format!("  ! {} lost on the way", model.lost)
@@ -190,7 +194,7 @@ pub fn panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         String::new()
     };
     let inner = pen.panel(area, &format!("LOG{lost}"));
-    for (place, line) in newest(&model.logs, inner) {
+    for (place, line) in last(&model.logs, inner) {
         let line = log_line(pen, line, place.width);
         pen.line(place, &line);
     }
@@ -199,14 +203,14 @@ pub fn panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 /// The newest events.
 pub fn events_panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let inner = pen.panel(area, "EVENTS");
-    for (place, line) in newest(&model.events, inner) {
+    for (place, line) in last(&model.events, inner) {
         let line = event_line(pen, line, place.width);
         pen.line(place, &line);
     }
 }
 
-/// The newest items and their rows, the newest at the bottom of what is filled.
-fn newest<T>(ring: &Ring<T>, area: Rect) -> Vec<(Rect, &T)> {
+/// The newest items that have room and their rows, oldest first.
+fn last<T>(ring: &Ring<T>, area: Rect) -> Vec<(Rect, &T)> {
     let room = usize::from(area.height);
     let first = ring.len().saturating_sub(room);
     ring.iter()

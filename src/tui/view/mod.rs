@@ -1,5 +1,6 @@
 //! A model onto a frame. Never changes the model, never reads a clock.
 
+mod active;
 mod arming;
 mod broker;
 mod checks;
@@ -11,6 +12,7 @@ mod header;
 mod help;
 mod kill;
 mod logs;
+mod marks;
 mod now;
 mod page;
 mod pen;

@@ -78,7 +78,7 @@ pub fn now(pen: &Pen<'_>, model: &Model, wide: u16) -> Now {
                 ),
                 Ink::Plain,
             );
-            part.marks();
+            part.stops();
         }
         Step::Recover(step) => {
             let left = step.timeout.0.saturating_sub(model.now.since(began));
@@ -89,7 +89,7 @@ pub fn now(pen: &Pen<'_>, model: &Model, wide: u16) -> Now {
                 ),
                 Ink::Plain,
             );
-            part.marks();
+            part.stops();
         }
         Step::Verify(step) => part.verify(step),
         Step::Debrief(step) => part.debrief(step, &run.steps[ix.0]),
@@ -126,23 +126,17 @@ struct Part<'a> {
 
 impl Part<'_> {
     fn say(&mut self, said: &str, ink: Ink) {
-        self.lines
-            .extend(wrapped(said, self.wide.saturating_sub(2), self.pen.ink(ink)));
-        for line in &mut self.lines {
-            if line.spans.first().is_none_or(|span| span.content != " ") {
-                line.spans.insert(0, Span::raw(" "));
-            }
-        }
+        self.lines.extend(wrapped(said, self.wide, self.pen.ink(ink)));
     }
 
     /// A mark, then text whose further lines stand under its first.
     fn item(&mut self, head: Span<'static>, said: &str, ink: Ink) {
-        let indent = text::width(&head.content) + 1;
-        let wide = usize::from(self.wide).saturating_sub(indent + 1);
+        let indent = text::width(&head.content);
+        let wide = usize::from(self.wide).saturating_sub(indent + 2);
         let style = self.pen.ink(ink);
         let mut head = Some(head);
         for line in text::wrap(&text::printable_lines(said), wide) {
-            let first = head.take().unwrap_or_else(|| Span::raw(" ".repeat(indent - 1)));
+            let first = head.take().unwrap_or_else(|| Span::raw(" ".repeat(indent)));
             self.lines
                 .push(Line::from(vec![Span::raw(" "), first, Span::styled(line, style)]));
         }
@@ -192,7 +186,7 @@ impl Part<'_> {
     fn predictions(&mut self) {
         self.say("Predicted, locked when the fault is fired:", Ink::Faint);
         for title in &self.run.playbook.predict {
-            let head = Span::styled("·", self.pen.ink(Ink::Faint));
+            let head = Span::styled("· ", self.pen.ink(Ink::Faint));
             self.item(head, title.in_language(&self.model.look.language), Ink::Plain);
         }
     }
@@ -225,22 +219,9 @@ impl Part<'_> {
         }
     }
 
-    /// What people marked, and what can still be marked.
-    fn marks(&mut self) {
+    /// Stop conditions that are counting.
+    fn stops(&mut self) {
         let run = self.run;
-        if let Some((at, check, _)) = &run.symptom {
-            self.say(&format!("First symptom {at}: {check}"), Ink::Plain);
-        }
-        let mark = |at: Option<crate::units::Mark>, key: &str, word: &str| match at {
-            Some(at) => format!("{word} {at}"),
-            None => format!("{key} {word}"),
-        };
-        let said = format!(
-            "{}   {}",
-            mark(run.detected, "d marks", "detected"),
-            mark(run.mitigated, "m marks", "mitigated")
-        );
-        self.say(&said, Ink::Faint);
         for (check, since) in &run.stop_running {
             let Some(stop) = run.playbook.stop_when.iter().find(|stop| stop.signal() == *check) else {
                 continue;

@@ -4,7 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
 use super::pen::Pen;
-use super::{broker, console, dialogs, faults, footer, header, kill, logs, pods, recovery, run, timeline};
+use super::{
+    active, broker, console, dialogs, faults, footer, header, kill, logs, pods, recovery, run, timeline,
+};
 use crate::tui::keys::Screen;
 use crate::tui::layout::Parts;
 use crate::tui::model::{Dialog, Model};
@@ -21,8 +23,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     header::draw(&mut pen, model, &parts);
     pen.rule(parts.rule_above, "");
     recovery::clock(&mut pen, model, parts.recovery);
-    recovery::faults(&mut pen, model, parts.faults);
-    pen.rule(parts.rule_below, model.screen.word());
+    active::draw(&mut pen, model, parts.faults);
     let cursor = body(&mut pen, model, parts.body).or_else(|| footer::input(&mut pen, model, parts.message));
     if !matches!(model.dialogs.last(), Some(Dialog::Filter { .. })) {
         footer::message(&mut pen, model, parts.message);

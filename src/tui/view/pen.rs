@@ -58,7 +58,7 @@ impl Pen<'_> {
         self.line(at, right);
     }
 
-    /// Lines from the top of `area`, the first `skip` of them left out; the last row says how many more there are.
+    /// Lines from the top of `area`, the first `skip` of them left out; the last row's end says how many more there are.
     pub fn lines(&mut self, area: Rect, lines: &[Line<'_>], skip: usize) {
         let rows = usize::from(area.height);
         let skip = skip.min(lines.len().saturating_sub(rows));
@@ -66,12 +66,16 @@ impl Pen<'_> {
             self.line(row_of(area, row), line);
         }
         let hidden = lines.len().saturating_sub(skip + rows);
-        if hidden > 0 && rows > 1 {
-            let last = row_of(area, rows - 1);
-            self.clear(last);
-            let more = Line::styled(format!("… {} more below", hidden + 1), self.ink(Ink::Faint));
-            self.line(last, &more);
+        if let (true, Some(last)) = (hidden > 0, lines.get(skip + rows.saturating_sub(1))) {
+            let place = row_of(area, rows.saturating_sub(1));
+            self.clear(place);
+            self.both(place, last, &self.more(hidden));
         }
+    }
+
+    /// How many rows there was no room for.
+    pub fn more(&self, hidden: usize) -> Line<'static> {
+        Line::styled(format!("+{hidden} more "), self.ink(Ink::Faint))
     }
 
     /// A rule across `area` with a heading in it.
@@ -168,11 +172,11 @@ pub fn number(said: &str, wide: usize) -> String {
     format!("{}{cut}", " ".repeat(pad))
 }
 
-/// `said` wrapped to `wide` columns, each line with the same style.
+/// `said` wrapped to `wide` columns with a margin on both sides, each line with the same style.
 pub fn wrapped(said: &str, wide: u16, style: Style) -> Vec<Line<'static>> {
-    text::wrap(&text::printable_lines(said), usize::from(wide))
+    text::wrap(&text::printable_lines(said), usize::from(wide.saturating_sub(2)))
         .into_iter()
-        .map(|line| Line::styled(line, style))
+        .map(|line| Line::styled(format!(" {line}"), style))
         .collect()
 }
 

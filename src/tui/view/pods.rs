@@ -70,7 +70,7 @@ pub fn panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         let line = one(pen, model, pod, place.width);
         let hidden = pods.len().saturating_sub(room);
         if hidden > 0 && row + 1 == room {
-            let more = Line::styled(format!(" +{hidden} "), pen.ink(Ink::Faint));
+            let more = pen.more(hidden);
             pen.both(place, &line, &more);
         } else {
             pen.line(place, &line);
@@ -103,22 +103,22 @@ const fn is_well(pod: &PodRow) -> bool {
 /// Columns of name and node; the others have their own.
 fn widths(wide: u16) -> (usize, usize) {
     let wide = usize::from(wide);
-    // mark 3, ready 6, state 12, restarts 4, age 5, hit 2
-    let rest = wide.saturating_sub(32);
+    // mark 3, ready 6, state 12, restarts 5, age 6, hit 2
+    let rest = wide.saturating_sub(34);
     let node = match wide {
         0..48 => 0,
-        48..70 => 6,
+        48..70 => 5,
         _ => (rest / 3).min(24),
     };
-    (rest.saturating_sub(node), node)
+    (rest.saturating_sub(node).min(48), node)
 }
 
 fn head(pen: &Pen<'_>, wide: u16) -> Line<'static> {
     let (name, node) = widths(wide);
     let said = format!(
-        "   {} ready {} rest   age {}",
+        "   {} ready {} rst.   age {}",
         cell("name", name),
-        cell("state", 12),
+        cell("state", 11),
         cell("node", node)
     );
     Line::styled(said, pen.ink(Ink::Faint))

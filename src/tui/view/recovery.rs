@@ -1,4 +1,4 @@
-//! The recovery clock against its objective, and the faults that are on: the first things that the eye must find.
+//! The recovery clock against its objective: the first thing that the eye must find.
 
 use std::time::Duration;
 
@@ -7,14 +7,12 @@ use ratatui::text::{Line, Span};
 
 use super::pen::{Pen, row_of, width_of};
 use crate::evidence::Verdict;
-use crate::fault::{Lasting, Undo};
 use crate::playbook::Recovery;
-use crate::run::{Fired, Kept, Run};
+use crate::run::{Kept, Run};
 use crate::text;
 use crate::tui::model::Model;
 use crate::tui::theme::{Ink, sign};
 use crate::tui::times;
-use crate::units::human;
 
 /// Where the recovery clock stands.
 enum Stand<'a> {
@@ -89,10 +87,6 @@ pub fn clock(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     } else {
         format!(" {}/{} ", recovery.target, recovery.acceptable)
     };
-    let right = Line::from(vec![
-        Span::styled(aim, pen.ink(Ink::Plain)),
-        Span::styled(tail(model, run, recovery, &stand, word), pen.ink(ink)),
-    ]);
     // The bar keeps its width while the words beside it change.
     let bar = bar_width(area.width);
     let took = match &stand {
@@ -101,7 +95,13 @@ pub fn clock(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         Stand::Stopped(objective) => objective.took,
     };
     left.extend(bar_spans(pen, bar, took, recovery, ink));
-    left.extend(right.spans);
+    left.push(Span::styled(aim, pen.ink(Ink::Plain)));
+    let room = usize::from(area.width).saturating_sub(width_of(&Line::from(left.clone())));
+    let said = match &stand {
+        Stand::Running(_) => tail(model, run, recovery, (word, room)),
+        Stand::Waiting | Stand::Holding { .. } | Stand::Stopped(_) => word,
+    };
+    left.push(Span::styled(said, pen.ink(ink)));
     pen.line(row_of(area, 0), &Line::from(left));
     if area.height > 1 {
         scale(pen, area, recovery, bar);
@@ -128,7 +128,7 @@ fn face(stand: &Stand<'_>, recovery: &Recovery) -> (String, Ink, String) {
             } else if *took > recovery.target.0 {
                 (Ink::Amber, "over target".to_owned())
             } else {
-                (Ink::Strong, "in target".to_owned())
+                (Ink::Strong, "waits".to_owned())
             };
             (times::tenths(*took), ink, word)
         }
@@ -153,11 +153,8 @@ fn face(stand: &Stand<'_>, recovery: &Recovery) -> (String, Ink, String) {
     }
 }
 
-/// What is being waited for, or the verdict.
-fn tail(model: &Model, run: &Run, recovery: &Recovery, stand: &Stand<'_>, word: String) -> String {
-    let Stand::Running(_) = stand else {
-        return word;
-    };
+/// What is being waited for, as much of it as has room, or the verdict.
+fn tail(model: &Model, run: &Run, recovery: &Recovery, (word, room): (String, usize)) -> String {
     let waits: Vec<&str> = recovery
         .when
         .iter()
@@ -165,10 +162,18 @@ fn tail(model: &Model, run: &Run, recovery: &Recovery, stand: &Stand<'_>, word: 
         .map(crate::units::CheckId::as_str)
         .collect();
     if waits.is_empty() {
-        format!("{word}, no impact seen yet")
-    } else {
-        format!("{word}, waits: {}", waits.join(", "))
+        return format!("{word}, no impact seen yet");
     }
+    for shown in (1..=waits.len()).rev() {
+        let mut said = format!("{word}: {}", waits[..shown].join(", "));
+        if shown < waits.len() {
+            said = format!("{said} +{}", waits.len() - shown);
+        }
+        if text::width(&said) <= room {
+            return said;
+        }
+    }
+    word
 }
 
 /// The bar's end is the acceptable time; a tick stands at the target.
@@ -244,125 +249,4 @@ fn scale(pen: &mut Pen<'_>, area: Rect, recovery: &Recovery, bar: usize) {
         said.push_str(&end);
     }
     pen.line(row_of(area, 1), &Line::styled(said, pen.ink(Ink::Faint)));
-}
-
-/// The faults of this run that are on or may be, and how many others are in the cluster.
-pub fn faults(pen: &mut Pen<'_>, model: &Model, area: Rect) {
-    if area.is_empty() {
-        return;
-    }
-    let on: Vec<&Fired> = model.run.as_ref().map_or_else(Vec::new, |run| {
-        run.fired.iter().filter(|fired| fired.gone.is_none()).collect()
-    });
-    let others = others(pen, model);
-    let rows = usize::from(area.height);
-    if on.is_empty() {
-        let mut left = vec![Span::styled(
-            " FAULTS  none of this run is on",
-            pen.ink(Ink::Faint),
-        )];
-        if let Some(gone) = last_gone(model) {
-            left.push(Span::styled(gone, pen.ink(Ink::Faint)));
-        }
-        pen.both(area, &Line::from(left), &others);
-        return;
-    }
-    for (row, fired) in on.iter().take(rows).enumerate() {
-        let mut right = Vec::new();
-        if row + 1 == rows && on.len() > rows {
-            right.push(Span::styled(
-                format!(" +{} more", on.len() - rows),
-                pen.ink(Ink::Wrong),
-            ));
-        }
-        if row == 0 {
-            right.extend(others.spans.clone());
-        }
-        let right = Line::from(right);
-        let room = usize::from(area.width).saturating_sub(width_of(&right) + 1);
-        let line = fault(pen, model, fired, room);
-        pen.both(row_of(area, row), &line, &right);
-    }
-}
-
-fn last_gone(model: &Model) -> Option<String> {
-    let run = model.run.as_ref()?;
-    let last = run.fired.iter().max_by_key(|fired| fired.gone)?;
-    Some(format!("  {} proven gone at {}", last.debt.id, last.gone?))
-}
-
-/// Active chaos objects that this run did not make.
-fn others(pen: &Pen<'_>, model: &Model) -> Line<'static> {
-    let own = model.about.as_ref().map(|about| about.run.as_str());
-    let foreign = model
-        .chaos
-        .rows
-        .iter()
-        .filter(|row| !row.ended && (row.run.as_deref() != own || own.is_none()))
-        .count();
-    if foreign == 0 {
-        return Line::default();
-    }
-    Line::styled(format!(" +{foreign} not ours (5) "), pen.ink(Ink::Amber))
-}
-
-/// One fault: what, on what, for how long, how it ends.
-fn fault(pen: &Pen<'_>, model: &Model, fired: &Fired, room: usize) -> Line<'static> {
-    let (mark, ink, word) = state(fired);
-    let from = fired.injected.unwrap_or(fired.intended);
-    let on_for = format!("T+{}", times::clock(model.now.since(from)));
-    let left = left(model, fired);
-    let mut head = vec![
-        Span::styled(" FAULT ", pen.ink(Ink::Strong)),
-        Span::styled(format!("{mark} "), pen.ink(ink)),
-        Span::styled(format!("{}  ", fired.debt.fault), pen.ink(Ink::Strong)),
-    ];
-    let tail = format!("  {on_for}  {left}  {word}");
-    let taken = width_of(&Line::from(head.clone())) + text::width(&tail);
-    let what = text::printable(&fired.debt.summary).into_owned();
-    let what = text::clip(&what, room.saturating_sub(taken)).into_owned();
-    head.push(Span::raw(what));
-    head.push(Span::styled(tail, pen.ink(ink)));
-    Line::from(head)
-}
-
-fn state(fired: &Fired) -> (&'static str, Ink, String) {
-    if fired.reverting.is_some() {
-        return (sign::MOVING, Ink::Amber, "being undone".to_owned());
-    }
-    if fired.ended.is_some() {
-        return (
-            sign::OFF,
-            Ink::Amber,
-            "its own clock ended it; still owed".to_owned(),
-        );
-    }
-    if let Some((_, gone)) = &fired.last_seen {
-        return (sign::UNKNOWN, Ink::Amber, gone.to_string());
-    }
-    match (fired.injected, fired.settled) {
-        (Some(_), _) => (sign::ON, Ink::Wrong, "ON".to_owned()),
-        (None, None) => (sign::MOVING, Ink::Amber, "being injected".to_owned()),
-        (None, Some(_)) => (sign::UNKNOWN, Ink::Amber, "not known whether it is on".to_owned()),
-    }
-}
-
-/// When it ends by itself.
-fn left(model: &Model, fired: &Fired) -> String {
-    let one_shot = match &fired.debt.undo {
-        Undo::DeleteChaos { lasting, .. } => *lasting == Lasting::OneShot,
-    };
-    if one_shot {
-        return "one-shot".to_owned();
-    }
-    let Some(clock) = fired.debt.own_clock else {
-        return "no clock of its own".to_owned();
-    };
-    let from = fired.injected.unwrap_or(fired.intended);
-    let left = clock.saturating_sub(model.now.since(from));
-    if left.is_zero() {
-        format!("its {} are over", human(clock))
-    } else {
-        format!("{} left", times::clock(left))
-    }
 }

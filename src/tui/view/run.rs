@@ -1,9 +1,10 @@
-//! The screen of the run. Narrow: steps, what to do now, checks, pods, the last line. Wide: more columns, the same places.
+//! The screen of the run. Narrow: what to do now and what holds. Usual: steps and marks beside the work, the newest lines
+//! below. Wide: timeline, log and events in a column of their own. Places depend on the size alone.
 
 use ratatui::layout::Rect;
 
-use super::pen::Pen;
-use super::{checks, logs, now, pods, steps, timeline};
+use super::pen::{Pen, row_of};
+use super::{checks, logs, marks, now, pods, steps, timeline};
 use crate::tui::layout::{beside, share, stack};
 use crate::tui::model::Model;
 
@@ -28,11 +29,10 @@ fn narrow(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 }
 
 fn usual(pen: &mut Pen<'_>, model: &Model, area: Rect) {
-    // Tall enough: the newest log lines and entries lie below both columns.
     let strip = match area.height {
         0..12 => 0,
-        12..26 => 2,
-        rows => rows / 4,
+        12..26 => 3,
+        rows => rows / 3,
     };
     let rows = stack(area, &[area.height - strip, strip]);
     let left = match area.width {
@@ -41,17 +41,13 @@ fn usual(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         _ => 42,
     };
     let (first, gap, second) = beside(rows[0], left);
-    steps_and_entries(pen, model, first);
+    let heights = share(first.height, &[(3, steps::wish(model)), (3, marks::WISH)]);
+    let parts = stack(first, &heights);
+    steps::draw(pen, model, parts[0]);
+    marks::draw(pen, model, parts[1]);
     pen.upright(gap);
     work(pen, model, second);
-    logs::strip(pen, model, rows[1]);
-}
-
-fn steps_and_entries(pen: &mut Pen<'_>, model: &Model, area: Rect) {
-    let rows = share(area.height, &[(3, steps::wish(model)), (3, 40)]);
-    let parts = stack(area, &rows);
-    steps::draw(pen, model, parts[0]);
-    timeline::panel(pen, model, parts[1]);
+    lines(pen, model, rows[1]);
 }
 
 /// What to do, what holds, what runs.
@@ -71,18 +67,36 @@ fn work(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     pods::panel(pen, model, parts[2]);
 }
 
+/// The newest of what is told: two rows where there are few, two panels where there are many.
+fn lines(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
+    if area.height < 6 {
+        pen.rule(row_of(area, 0), "NEWEST");
+        timeline::newest(pen, model, row_of(area, 1));
+        logs::newest(pen, model, row_of(area, 2));
+        return;
+    }
+    let (first, gap, second) = beside(area, area.width / 2);
+    timeline::panel(pen, model, first);
+    pen.upright(gap);
+    logs::panel(pen, model, second);
+}
+
 fn wide(pen: &mut Pen<'_>, model: &Model, area: Rect) {
-    let (first, gap, rest) = beside(area, 40);
-    let (second, next, third) = beside(rest, rest.width * 11 / 20);
+    let (first, gap, rest) = beside(area, 36);
+    let (second, next, third) = beside(rest, rest.width * 9 / 20);
     pen.upright(gap);
     pen.upright(next);
-    let rows = share(first.height, &[(3, steps::wish(model)), (4, 40)]);
+    let rows = share(first.height, &[(3, steps::wish(model)), (4, marks::WISH)]);
     let parts = stack(first, &rows);
     steps::draw(pen, model, parts[0]);
-    timeline::panel(pen, model, parts[1]);
+    marks::draw(pen, model, parts[1]);
     work(pen, model, second);
-    let half = third.height / 2;
-    let parts = stack(third, &[half, third.height - half]);
-    logs::panel(pen, model, parts[0]);
-    logs::events_panel(pen, model, parts[1]);
+    let rows = third.height * 2 / 5;
+    let parts = stack(third, &[rows, rows, third.height - 2 * rows]);
+    timeline::panel(pen, model, parts[0]);
+    logs::panel(pen, model, parts[1]);
+    logs::events_panel(pen, model, parts[2]);
 }

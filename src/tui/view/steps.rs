@@ -79,7 +79,7 @@ fn detail(place: &Place<'_>) -> String {
         Step::Baseline(step) => step.for_.to_string(),
         Step::Fault(fault) => fault.id.to_string(),
         Step::Observe(step) => step.for_.to_string(),
-        Step::Recover(step) => format!("within {}", step.timeout),
+        Step::Recover(step) => step.timeout.to_string(),
         Step::Debrief(step) => format!("{}/{}", place.state.answers.len(), step.questions.len()),
     }
 }

@@ -89,6 +89,13 @@ fn one(pen: &Pen<'_>, model: &Model, told: &Told, wide: u16) -> Line<'static> {
     Line::from(spans)
 }
 
+/// The newest entry, in one row.
+pub fn newest(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    if let Some(told) = model.told.iter().rev().find(|told| !told.is_step) {
+        pen.line(area, &one(pen, model, told, area.width));
+    }
+}
+
 /// The newest entries, a part of another screen; what the step list says already is left out.
 pub fn panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     if area.is_empty() {

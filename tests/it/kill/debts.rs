@@ -16,7 +16,15 @@ async fn a_debt_is_paid_by_its_object_and_by_nothing_else() {
     let ground = Ground::start().await;
     ground.make("NetworkChaos", ("default", "here"), delay());
     ground.make("NetworkChaos", ("default", "replaced"), delay());
-    ground.until_effects(2).await;
+    ground.make("NetworkChaos", ("default", "vanished"), delay());
+    ground.until_effects(3).await;
+    // Somebody else was here before: its end was seen by nobody.
+    ground.sim.world().with(|world| {
+        let at = firedrill::sim::world::resource::chaos_resource("NetworkChaos").unwrap();
+        let name = firedrill::sim::world::Name::new("default", "vanished");
+        world.delete(&at, &name, &firedrill::sim::world::DeleteQuery::default()).unwrap();
+    });
+    ground.until(|world| world.effects().len() < 3).await;
     let cluster = ground.cluster().await;
     let pin = cluster.pin().clone();
     let uid = ground.uid_of("NetworkChaos", "here");
@@ -34,6 +42,11 @@ async fn a_debt_is_paid_by_its_object_and_by_nothing_else() {
         known(debt(&pin, "NetworkChaos", "here", Some(&uid))),
         known(debt(&pin, "NetworkChaos", "replaced", Some("another-uid"))),
         known(debt(&pin, "NetworkChaos", "lost", None)),
+        known(debt(&pin, "NetworkChaos", "vanished", None)),
+        KnownDebt {
+            intended: None,
+            ..known(debt(&pin, "NetworkChaos", "old", None))
+        },
         known(debt(&pin, "PodChaos", "shot", None)),
         known(debt(&pin, "NetworkChaos", "../../secrets/x", None)),
         known(debt(&elsewhere, "NetworkChaos", "far", Some("u"))),
@@ -49,7 +62,9 @@ async fn a_debt_is_paid_by_its_object_and_by_nothing_else() {
     assert_eq!(of("here-1").gone, Gone::Proven);
     assert_eq!(of("here-1").run.as_deref(), Some("20260101-000000-abcd"));
     assert!(matches!(of("replaced-1").gone, Gone::Unverified { .. }), "{:#?}", of("replaced-1"));
-    assert!(matches!(of("lost-1").gone, Gone::Unverified { .. }));
+    assert_eq!(of("lost-1").gone, Gone::Proven, "the cluster tells nothing of it: it was never made");
+    assert!(matches!(of("vanished-1").gone, Gone::Unverified { .. }));
+    assert!(matches!(of("old-1").gone, Gone::Unverified { .. }));
     assert_eq!(of("shot-1").gone, Gone::Proven, "a one-shot owes no more");
     assert!(matches!(of("../../secrets/x-1").gone, Gone::Failed { .. }));
     let far = of("far-1");

@@ -48,9 +48,9 @@ async fn hundreds_of_objects_and_what_makes_them_again_are_all_proven_gone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_is_away_is_stuck_until_it_is_back() {
     let ground = Ground::start().await;
-    ground.make("NetworkChaos", ("default", "slow"), delay());
     ground.make("PodChaos", ("default", "once"), pod_kill());
-    ground.until_effects(1).await;
+    ground.make("NetworkChaos", ("default", "slow"), delay());
+    ground.until(|world| world.effects().iter().any(|effect| effect.by.name == "slow")).await;
     for n in 1..=3 {
         let node = format!("node-{n}");
         ground.sim.world().with(|world| world.turn_daemon(&node, Link::Down));
