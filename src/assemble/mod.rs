@@ -3,6 +3,7 @@
 
 mod error;
 mod killing;
+mod latching;
 mod place;
 mod run;
 

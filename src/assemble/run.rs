@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::killing::{Killing, Patience, Sweep};
+use super::latching::Latching;
 use super::{AssembleError, World};
 use crate::clock::Clock;
 use crate::cluster::looks_like_production;
@@ -177,6 +178,7 @@ impl World {
     }
 
     fn start(&self, parts: Parts, latch: Latch) -> Result<Assembled, AssembleError> {
+        let latch = Arc::new(latch);
         let cluster = self.cluster().clone();
         let (inputs, inbox) = mpsc::unbounded_channel();
         let recorder = Recorder::start(parts.writer, inputs.clone()).map_err(AssembleError::Thread)?;
@@ -200,10 +202,10 @@ impl World {
         let handles = driver.handles();
         let (tells, kill_tells) = mpsc::unbounded_channel();
         let killing = Killing::new(
-            gate,
+            gate.clone(),
             Sweep {
                 cluster: cluster.clone(),
-                latch,
+                latch: Arc::clone(&latch),
                 run: parts.id.clone(),
                 keep: parts.dir.path().join("deleted"),
                 handles: handles.clone(),
@@ -214,6 +216,14 @@ impl World {
                 },
             },
         );
+        let latching = Latching {
+            cluster: cluster.clone(),
+            latch,
+            namespace: parts.playbook.target.namespace.clone(),
+            gate: gate.clone(),
+            inputs: handles.inputs.clone(),
+        };
+        tokio::spawn(latching.watch());
         let mut notes = Vec::new();
         if let Some(right) = parts.hold.missing_right() {
             notes.push(format!(

@@ -290,3 +290,31 @@ async fn the_kill_switch_ends_what_is_on_and_latches() {
     assert!(refused.to_string().contains("ctrl-k"), "{refused}");
     day.world.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_from_another_terminal_ends_the_run_which_pays_its_own() {
+    let day = Day::at(4.0, 5).await;
+    let playbook = hurried(shipped("emqx-network-delay"));
+    let assembled = day.begin(playbook, Unattended::Yes).await;
+    let cluster = day.world.cluster().clone();
+    let (driven, told) = play(assembled, |entry, _| {
+        if matches!(entry.fact, Fact::InjectSettled { .. }) {
+            // Another machine: only the cluster's latch tells of it.
+            let cluster = cluster.clone();
+            tokio::spawn(async move {
+                cluster
+                    .close_latch("default", "someone@elsewhere", "firedrill kill")
+                    .await
+            });
+        }
+    })
+    .await;
+    assert_eq!(driven.exit, 4, "{}", driven.summary);
+    assert!(driven.summary.contains("someone@elsewhere"), "{}", driven.summary);
+    assert!(
+        told.iter()
+            .any(|entry| matches!(entry.fact, Fact::RevertIntended { .. }))
+    );
+    day.is_clean();
+    day.world.leave().await;
+}
