@@ -5,12 +5,12 @@ mod drive;
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
-mod kill;
+mod inject;
 mod journal;
 mod journal_samples;
+mod kill;
 mod report;
 mod report_command;
-mod inject;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
