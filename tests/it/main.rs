@@ -17,6 +17,9 @@ mod kill;
 mod laws;
 mod playbook;
 mod playbook_schema;
+mod journal;
+mod journal_samples;
+mod kill;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]
