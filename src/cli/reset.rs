@@ -129,7 +129,10 @@ async fn run(args: &ResetArgs) -> Result<(), ResetError> {
     let context = &cluster.pin().context;
     let word = ask(
         args.word.as_ref(),
-        &format!("to let faults start in {} again, type `{WORD}`:", printable(context)),
+        &format!(
+            "to let faults start in {} again, type `{WORD}`:",
+            printable(context)
+        ),
     )?;
     if word != WORD {
         return Err(ResetError::Word);
@@ -140,8 +143,15 @@ async fn run(args: &ResetArgs) -> Result<(), ResetError> {
     }
     let record = KillRecord::start(&store, "firedrill reset");
     // Names of people do not belong into a record.
-    let closed: Vec<String> = look.found.iter().map(|found| format!("{} at {}", found.why, found.at)).collect();
-    let text = format!("{WORD}: the latch is opened: {reason} (closed by: {})", closed.join("; "));
+    let closed: Vec<String> = look
+        .found
+        .iter()
+        .map(|found| format!("{} at {}", found.why, found.at))
+        .collect();
+    let text = format!(
+        "{WORD}: the latch is opened: {reason} (closed by: {})",
+        closed.join("; ")
+    );
     record.take(&KillTells::Note { text });
     let opened = open_latches(&latch, &cluster, &look).await;
     let text = match opened.failed.as_slice() {

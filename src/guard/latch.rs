@@ -40,7 +40,13 @@ pub struct Latched {
 impl fmt::Display for Latched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let safe = crate::text::printable;
-        write!(f, "closed by {} at {}: {}", safe(&self.who), self.at, safe(&self.why))
+        write!(
+            f,
+            "closed by {} at {}: {}",
+            safe(&self.who),
+            self.at,
+            safe(&self.why)
+        )
     }
 }
 
@@ -160,9 +166,7 @@ impl Latch {
             .ok()
             .and_then(|time| jiff::Timestamp::try_from(time).ok())
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        file.take(MOST)
-            .read_to_end(&mut bytes)
-            .map_err(self.io("read"))?;
+        file.take(MOST).read_to_end(&mut bytes).map_err(self.io("read"))?;
         Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Latched {
             who: "someone".to_owned(),
             at: Stamp(at),

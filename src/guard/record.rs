@@ -35,7 +35,10 @@ impl Book {
         // A process of the same number may have been here before.
         let before = std::fs::read(path).unwrap_or_default();
         let before = journal::read("kill", &before);
-        let seq = before.entries().last().map_or(0, |entry| entry.seq.saturating_add(1));
+        let seq = before
+            .entries()
+            .last()
+            .map_or(0, |entry| entry.seq.saturating_add(1));
         Ok(Self {
             writer,
             clock,
@@ -197,33 +200,35 @@ impl KillRecord {
         let (tells, todo) = mpsc::channel::<KillTells>();
         let (tell, done) = oneshot::channel();
         let (store, by, place) = (store.clone(), by.to_owned(), folder.clone());
-        let spawned = thread::Builder::new().name("kill-record".to_owned()).spawn(move || {
-            let mut pages = Pages {
-                by,
-                store,
-                own: None,
-                runs: BTreeMap::new(),
-                verdicts: None,
-                failed: BTreeSet::new(),
-            };
-            let made = private_folder(&place);
-            if pages.attempt(made).is_some() {
-                let own = Book::own(&place);
-                pages.own = pages.attempt(own);
-                let mut options = OpenOptions::new();
-                let file = options
-                    .create_new(true)
-                    .append(true)
-                    .mode(0o600)
-                    .open(place.join("verdicts.jsonl"));
-                pages.verdicts = pages.attempt(file);
-            }
-            for tells in todo {
-                pages.take(&tells);
-            }
-            // Who waits may have gone on.
-            let _ = tell.send(pages.failed.into_iter().collect());
-        });
+        let spawned = thread::Builder::new()
+            .name("kill-record".to_owned())
+            .spawn(move || {
+                let mut pages = Pages {
+                    by,
+                    store,
+                    own: None,
+                    runs: BTreeMap::new(),
+                    verdicts: None,
+                    failed: BTreeSet::new(),
+                };
+                let made = private_folder(&place);
+                if pages.attempt(made).is_some() {
+                    let own = Book::own(&place);
+                    pages.own = pages.attempt(own);
+                    let mut options = OpenOptions::new();
+                    let file = options
+                        .create_new(true)
+                        .append(true)
+                        .mode(0o600)
+                        .open(place.join("verdicts.jsonl"));
+                    pages.verdicts = pages.attempt(file);
+                }
+                for tells in todo {
+                    pages.take(&tells);
+                }
+                // Who waits may have gone on.
+                let _ = tell.send(pages.failed.into_iter().collect());
+            });
         if let Err(error) = spawned {
             tracing::error!(%error, "no thread to record the kill");
         }

@@ -123,7 +123,8 @@ async fn look(cluster: &Cluster, namespaces: Vec<String>) -> LatchLook {
             Err(fault) => seen.unseen.push(format!("the latch in {namespace}: {fault}")),
         }
     }
-    seen.found.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.why.cmp(&b.why)));
+    seen.found
+        .sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.why.cmp(&b.why)));
     seen.unseen.sort();
     seen
 }

@@ -97,7 +97,11 @@ pub fn look(pin: &ClusterPin, object: &ChaosRef) -> String {
 
 /// Makes again what was deleted.
 pub fn create(pin: &ClusterPin, file: &std::path::Path) -> String {
-    format!("kubectl{} create -f {}", place(pin), quote(&file.to_string_lossy()))
+    format!(
+        "kubectl{} create -f {}",
+        place(pin),
+        quote(&file.to_string_lossy())
+    )
 }
 
 /// The kill switch on the debt's own cluster.

@@ -33,7 +33,11 @@ pub(super) struct Board {
 }
 
 fn name(verdict: &ObjectVerdict) -> String {
-    let ours = verdict.debt.as_ref().map(|debt| format!(" (debt {debt})")).unwrap_or_default();
+    let ours = verdict
+        .debt
+        .as_ref()
+        .map(|debt| format!(" (debt {debt})"))
+        .unwrap_or_default();
     printable(&format!("{}{ours}", verdict.object)).into_owned()
 }
 
@@ -80,7 +84,10 @@ impl Board {
         let context = &*heard.context;
         match &heard.tells {
             KillTells::GateClosed => {
-                self.note(context, "the gate is closed: no run starts a fault until `firedrill reset`");
+                self.note(
+                    context,
+                    "the gate is closed: no run starts a fault until `firedrill reset`",
+                );
             }
             KillTells::Object(verdict) => self.object(context, verdict),
             KillTells::NotSeen { what, why } => {
@@ -126,7 +133,10 @@ impl Board {
     }
 
     fn proven(&self) -> usize {
-        self.verdicts.values().filter(|verdict| verdict.gone.pays()).count()
+        self.verdicts
+            .values()
+            .filter(|verdict| verdict.gone.pays())
+            .count()
     }
 
     fn table(&self, clear: bool) -> String {
@@ -138,7 +148,12 @@ impl Board {
             .iter()
             .map(|(_, verdict)| printable(&verdict.gone.to_string()).into_owned())
             .collect();
-        let column = words.iter().map(|word| width(word)).filter(|wide| *wide <= 24).max().unwrap_or(0);
+        let column = words
+            .iter()
+            .map(|word| width(word))
+            .filter(|wide| *wide <= 24)
+            .max()
+            .unwrap_or(0);
         for ((key, verdict), word) in rows.into_iter().zip(&words) {
             let pad = " ".repeat(column.saturating_sub(width(word)));
             let targets = if verdict.targets.is_empty() {
@@ -146,17 +161,30 @@ impl Board {
             } else {
                 format!("  on {}", printable(&verdict.targets.join(", ")))
             };
-            out.push_str(&format!("{word}{pad}  {}{}{targets}\n", on(&key.0), name(verdict)));
+            out.push_str(&format!(
+                "{word}{pad}  {}{}{targets}\n",
+                on(&key.0),
+                name(verdict)
+            ));
             if let Some(next) = &verdict.next {
                 out.push_str(&format!("    next: {}\n", printable(next)));
             }
         }
         for (context, what, why) in &self.unseen {
-            out.push_str(&format!("not seen: {}{} ({})\n", on(context), printable(what), printable(why)));
+            out.push_str(&format!(
+                "not seen: {}{} ({})\n",
+                on(context),
+                printable(what),
+                printable(why)
+            ));
         }
         #[allow(clippy::cast_precision_loss, reason = "for people, in seconds")]
         let took = self.took_ms as f64 / 1000.0;
-        let count = format!("{} of {} proven gone in {took:.1} s", self.proven(), self.verdicts.len());
+        let count = format!(
+            "{} of {} proven gone in {took:.1} s",
+            self.proven(),
+            self.verdicts.len()
+        );
         out.push_str(&if clear {
             format!("all clear: {count}\n")
         } else {

@@ -95,7 +95,10 @@ fn store(board: &mut Board) -> Store {
     Store::from_env().unwrap_or_else(|error| {
         let uid = rustix::process::getuid().as_raw();
         let place = std::env::temp_dir().join(format!("firedrill-{uid}"));
-        board.note("", &format!("{error}; the latch and the record go to {}", place.display()));
+        board.note(
+            "",
+            &format!("{error}; the latch and the record go to {}", place.display()),
+        );
         Store::at(place)
     })
 }
@@ -105,7 +108,11 @@ fn request(args: &KillArgs) -> KillRequest {
         by: "firedrill kill".to_owned(),
         run: args.run.clone(),
         namespace: args.namespace.clone(),
-        effect: if args.dry_run { Effect::DryRun } else { Effect::Real },
+        effect: if args.dry_run {
+            Effect::DryRun
+        } else {
+            Effect::Real
+        },
         force: if args.force { Force::Yes } else { Force::No },
         timeout: args.timeout.0,
         debts: Vec::new(),
@@ -155,14 +162,27 @@ async fn run(args: KillArgs) -> ExitCode {
         board.take(&heard);
     }
     if ended == Ended::Stopped {
-        board.note("", "stopped; what was asked to go still goes, and nobody watches it");
+        board.note(
+            "",
+            "stopped; what was asked to go still goes, and nobody watches it",
+        );
         board.incomplete();
     }
-    if tokio::time::timeout(RECORD_LAST, shared.finish(&mut board)).await.is_err() {
-        board.note("", "the record of this kill may be incomplete: the disk did not answer in time");
+    if tokio::time::timeout(RECORD_LAST, shared.finish(&mut board))
+        .await
+        .is_err()
+    {
+        board.note(
+            "",
+            "the record of this kill may be incomplete: the disk did not answer in time",
+        );
     }
     let clear = board.sum_up();
-    if clear { ExitCode::SUCCESS } else { ExitCode::from(OWED) }
+    if clear {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(OWED)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +192,10 @@ enum Ended {
 }
 
 /// Ctrl-C and SIGTERM end the watching; a terminal that goes away ends nothing.
-struct Stop(Vec<tokio::signal::unix::Signal>, Option<tokio::signal::unix::Signal>);
+struct Stop(
+    Vec<tokio::signal::unix::Signal>,
+    Option<tokio::signal::unix::Signal>,
+);
 
 impl Stop {
     fn new() -> Self {

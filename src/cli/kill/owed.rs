@@ -34,13 +34,17 @@ fn of_run(run: &RunDir, unpaid: &mut Unpaid) {
     let journal = match run.read() {
         Ok(journal) => journal,
         Err(error) => {
-            unpaid.unread.push(format!("run {}: {}", run.id(), ErrorChain::of(&error)));
+            unpaid
+                .unread
+                .push(format!("run {}: {}", run.id(), ErrorChain::of(&error)));
             return;
         }
     };
     for damage in journal.damage.iter().filter(|damage| !damage.is_crash()) {
         let damage = damage.to_string();
-        unpaid.unread.push(format!("run {}: {}", run.id(), printable(&damage)));
+        unpaid
+            .unread
+            .push(format!("run {}: {}", run.id(), printable(&damage)));
     }
     let intended: BTreeMap<&DebtId, Stamp> = journal
         .entries()

@@ -39,7 +39,9 @@ impl Place {
     }
 
     fn name(&self) -> String {
-        self.context.clone().unwrap_or_else(|| "the current context".to_owned())
+        self.context
+            .clone()
+            .unwrap_or_else(|| "the current context".to_owned())
     }
 }
 
@@ -98,7 +100,12 @@ impl Shared {
     }
 
     pub fn say(&self, text: &str) {
-        self.tell("", KillTells::Note { text: text.to_owned() });
+        self.tell(
+            "",
+            KillTells::Note {
+                text: text.to_owned(),
+            },
+        );
     }
 
     fn left(&self) -> Duration {
@@ -141,7 +148,13 @@ impl Shared {
     fn tell_unread(&self, owed: &Unpaid) {
         for what in &owed.unread {
             let why = "it may owe something that is not known here".to_owned();
-            self.tell("", KillTells::NotSeen { what: what.clone(), why });
+            self.tell(
+                "",
+                KillTells::NotSeen {
+                    what: what.clone(),
+                    why,
+                },
+            );
         }
     }
 
@@ -150,7 +163,12 @@ impl Shared {
         if !self.is_real() {
             return;
         }
-        let pins: BTreeMap<&str, &ClusterPin> = owed.debts.iter().map(pin).map(|pin| (pin.uid.as_str(), pin)).collect();
+        let pins: BTreeMap<&str, &ClusterPin> = owed
+            .debts
+            .iter()
+            .map(pin)
+            .map(|pin| (pin.uid.as_str(), pin))
+            .collect();
         for (uid, pin) in pins {
             let (state, uid) = (self.store.state().to_owned(), uid.to_owned());
             let latched = Latched {
@@ -184,14 +202,23 @@ impl Shared {
                     certain: Certain::Yes,
                 },
             };
-            if let Some(pin) = place.pin.as_ref().filter(|pin| is_embedded(pin) && is_over(pin, &unreached)) {
+            if let Some(pin) = place
+                .pin
+                .as_ref()
+                .filter(|pin| is_embedded(pin) && is_over(pin, &unreached))
+            {
                 locked(&self.vanished).insert(pin.uid.clone());
                 return Err(unreached);
             }
             if unreached.certain == Certain::Yes || self.left() <= AGAIN {
                 return Err(unreached);
             }
-            self.tell(&place.name(), KillTells::Note { text: format!("{}; trying again", unreached.why) });
+            self.tell(
+                &place.name(),
+                KillTells::Note {
+                    text: format!("{}; trying again", unreached.why),
+                },
+            );
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -208,19 +235,25 @@ impl Shared {
         let uid = cluster.pin().uid.clone();
         if let Some(wanted) = place.pin.as_ref().filter(|wanted| wanted.uid != uid) {
             // Another cluster answers by that name: it is none that anybody asked to sweep.
-            let text = format!("another cluster than the one in which something is owed answers as {}", words::quote(&wanted.context));
+            let text = format!(
+                "another cluster than the one in which something is owed answers as {}",
+                words::quote(&wanted.context)
+            );
             self.tell(&wanted.context, KillTells::Note { text });
             return None;
         }
         if !locked(&self.claimed).insert(uid.clone()) {
             return None;
         }
-        self.kill(&cluster, owed.get(&uid).cloned().unwrap_or_default()).await;
+        self.kill(&cluster, owed.get(&uid).cloned().unwrap_or_default())
+            .await;
         None
     }
 
     async fn kill(&self, cluster: &Cluster, debts: Vec<KnownDebt>) {
-        let record = self.is_real().then(|| KillRecord::start(&self.store, &self.request.by));
+        let record = self
+            .is_real()
+            .then(|| KillRecord::start(&self.store, &self.request.by));
         let request = KillRequest {
             timeout: self.left(),
             debts,
@@ -271,7 +304,9 @@ impl Shared {
     fn tell_unclaimed(&self, owed: BTreeMap<String, Vec<KnownDebt>>) {
         let claimed = locked(&self.claimed).clone();
         for (_, debts) in owed.into_iter().filter(|(uid, _)| !claimed.contains(uid)) {
-            let record = self.is_real().then(|| KillRecord::start(&self.store, &self.request.by));
+            let record = self
+                .is_real()
+                .then(|| KillRecord::start(&self.store, &self.request.by));
             let embedded = locked(&self.vanished).contains(&pin(&debts[0]).uid);
             let mut summary = KillSummary {
                 all_clear: embedded,
@@ -288,7 +323,9 @@ impl Shared {
                 }
                 self.tell(&context, tells);
             }
-            summary.not_seen.extend((!embedded).then(|| format!("everything in {context}")));
+            summary
+                .not_seen
+                .extend((!embedded).then(|| format!("everything in {context}")));
             let ended = KillTells::Ended(summary);
             if let Some(record) = &record {
                 record.take(&ended);
@@ -321,7 +358,9 @@ fn by_cluster(debts: Vec<KnownDebt>) -> BTreeMap<String, Vec<KnownDebt>> {
 
 fn certainty(error: &ClusterError) -> Certain {
     match error {
-        ClusterError::Kubeconfig { .. } | ClusterError::Context { .. } | ClusterError::Client { .. } => Certain::Yes,
+        ClusterError::Kubeconfig { .. } | ClusterError::Context { .. } | ClusterError::Client { .. } => {
+            Certain::Yes
+        }
         ClusterError::Identity { why, .. } if why.is_definite() => Certain::Yes,
         ClusterError::Identity { .. } => Certain::No,
     }

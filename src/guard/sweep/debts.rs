@@ -78,7 +78,11 @@ impl Sweep<'_> {
                 cluster, object, uid, ..
             } = &known.debt.undo;
             let here = cluster.is_same_cluster(self.cluster.pin());
-            let other_place = self.request.namespace.as_ref().is_some_and(|only| *only != object.namespace);
+            let other_place = self
+                .request
+                .namespace
+                .as_ref()
+                .is_some_and(|only| *only != object.namespace);
             let run = known.run.as_ref().map(ToString::to_string);
             let other_run = self.request.run.is_some() && run.is_some() && run != self.request.run;
             if other_place || other_run {
@@ -93,7 +97,9 @@ impl Sweep<'_> {
                 Some(_) => Mark::ZERO,
                 None => Mark::ZERO.after(IN_DOUBT.saturating_sub(known_since.unwrap_or_default())),
             };
-            let plain = [&object.name, &object.namespace, &object.plural].into_iter().all(|part| is_plain(part));
+            let plain = [&object.name, &object.namespace, &object.plural]
+                .into_iter()
+                .all(|part| is_plain(part));
             let (gone, settled) = if !here {
                 (unknown("owed in another cluster than the one that answers"), true)
             } else if !plain {
@@ -118,7 +124,9 @@ impl Sweep<'_> {
             });
         }
         if elsewhere > 0 {
-            self.told.note(format!("{elsewhere} unpaid debts lie outside what was asked for and are left alone"));
+            self.told.note(format!(
+                "{elsewhere} unpaid debts lie outside what was asked for and are left alone"
+            ));
         }
         for ix in 0..self.debts.len() {
             self.tell_debt(ix);
@@ -142,7 +150,9 @@ impl Sweep<'_> {
 
     /// Says what remains of debts whose object is not there, once that is certain.
     pub fn settle_debts(&mut self) {
-        let Some(looked) = self.round.last_whole else { return };
+        let Some(looked) = self.round.last_whole else {
+            return;
+        };
         let (mut settled, mut asking) = (Vec::new(), Vec::new());
         for (ix, debt) in self.debts.iter().enumerate() {
             if debt.settled || debt.asking || debt.object.is_some() || looked < debt.doubt {
@@ -195,7 +205,10 @@ impl Sweep<'_> {
         for ix in 0..self.debts.len() {
             let debt = &self.debts[ix];
             let (_, object, _, uid) = debt.parts();
-            if debt.settled || debt.asking || debt.object.is_some() || self.covers(&object.plural, &object.namespace)
+            if debt.settled
+                || debt.asking
+                || debt.object.is_some()
+                || self.covers(&object.plural, &object.namespace)
             {
                 continue;
             }

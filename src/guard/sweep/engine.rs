@@ -121,7 +121,11 @@ impl<'a> Sweep<'a> {
     pub async fn run(mut self, latch: &Latch) -> KillSummary {
         if self.is_real() {
             self.close_latches(latch).await;
-            self.keeper = self.request.keep.as_deref().and_then(|folder| self.keeper(folder));
+            self.keeper = self
+                .request
+                .keep
+                .as_deref()
+                .and_then(|folder| self.keeper(folder));
         }
         self.take_debts();
         self.begin_round();
@@ -152,7 +156,9 @@ impl<'a> Sweep<'a> {
         let mut closed = close(latch, &latched);
         match tokio::time::timeout(LATCH_FIRST, &mut closed).await {
             Ok(Ok(outcome)) => self.latch_closed(outcome),
-            Ok(Err(_)) => self.told.note("this machine's latch could not be closed: runs started here are not refused".to_owned()),
+            Ok(Err(_)) => self.told.note(
+                "this machine's latch could not be closed: runs started here are not refused".to_owned(),
+            ),
             Err(_) => {
                 self.latched = false;
                 self.work.push(Box::pin(async move {
@@ -199,7 +205,12 @@ impl<'a> Sweep<'a> {
         self.work.push(work);
     }
 
-    fn cluster_latched(&mut self, namespace: String, attempts: u32, outcome: Result<(), crate::cluster::ApiFault>) {
+    fn cluster_latched(
+        &mut self,
+        namespace: String,
+        attempts: u32,
+        outcome: Result<(), crate::cluster::ApiFault>,
+    ) {
         use crate::cluster::ApiFault as Fault;
         match outcome {
             Ok(()) => {}
@@ -213,9 +224,13 @@ impl<'a> Sweep<'a> {
             }
             Err(fault) => {
                 if attempts == 3 {
-                    self.told.once(format!("other machines were not told yet: {fault}"));
+                    self.told
+                        .once(format!("other machines were not told yet: {fault}"));
                 }
-                let again = Again::Latch { namespace, attempts: attempts + 1 };
+                let again = Again::Latch {
+                    namespace,
+                    attempts: attempts + 1,
+                };
                 self.work.push(requests::again(requests::pause(attempts), again));
                 return;
             }
@@ -225,7 +240,11 @@ impl<'a> Sweep<'a> {
 
     fn take(&mut self, done: Done) {
         match done {
-            Done::Listed { scope, asked, outcome } => self.listed(scope, asked, outcome),
+            Done::Listed {
+                scope,
+                asked,
+                outcome,
+            } => self.listed(scope, asked, outcome),
             Done::Discovered(outcome) => self.discovered(outcome),
             Done::Namespaces(outcome) => self.namespaces_listed(outcome),
             Done::Deleted { uid, abort, outcome } => self.deleted(&uid, abort, outcome),
@@ -233,7 +252,11 @@ impl<'a> Sweep<'a> {
             Done::Wondered { uid, why } => self.wondered(&uid, why),
             Done::SeenOut { debt, removed } => self.seen_out(debt, removed),
             Done::Events { debt, outcome } => self.events_told(debt, outcome),
-            Done::Latched { namespace, attempts, outcome } => self.cluster_latched(namespace, attempts, outcome),
+            Done::Latched {
+                namespace,
+                attempts,
+                outcome,
+            } => self.cluster_latched(namespace, attempts, outcome),
             Done::Closed(outcome) => self.latch_closed(outcome),
             Done::Again(Again::Ask(wait)) => self.ask(&wait),
             Done::Again(Again::Latch { namespace, attempts }) => self.ask_latch(namespace, attempts),

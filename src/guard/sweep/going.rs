@@ -38,13 +38,19 @@ impl Sweep<'_> {
     pub fn enlist(&mut self, uid: &str) {
         let real = self.is_real();
         let now = self.now();
-        let waiting = self.objects.get_mut(uid).filter(|known| known.stage != Stage::Over);
+        let waiting = self
+            .objects
+            .get_mut(uid)
+            .filter(|known| known.stage != Stage::Over);
         let Some(known) = waiting else { return };
         let at = &known.object.object;
         if !real {
             known.stage = Stage::Refused;
             known.fault = Some(unknown("dry run: it would be deleted"));
-        } else if ![&at.name, &at.namespace, &at.plural].into_iter().all(|part| is_plain(part)) {
+        } else if ![&at.name, &at.namespace, &at.plural]
+            .into_iter()
+            .all(|part| is_plain(part))
+        {
             known.stage = Stage::Refused;
             known.fault = Some(Gone::Failed {
                 why: "its name is none that can be put into a request".to_owned(),
@@ -83,7 +89,11 @@ impl Sweep<'_> {
         while self.sending < AT_ONCE {
             let next = self.ready[0].pop_front().or_else(|| self.ready[1].pop_front());
             let Some(uid) = next else { break };
-            let Some(known) = self.objects.get_mut(&uid).filter(|known| known.stage == Stage::Due) else {
+            let Some(known) = self
+                .objects
+                .get_mut(&uid)
+                .filter(|known| known.stage == Stage::Due)
+            else {
                 continue;
             };
             known.stage = Stage::Sending;
@@ -97,9 +107,14 @@ impl Sweep<'_> {
     pub fn deleted(&mut self, uid: &str, abort: Option<ApiFault>, outcome: Result<Deleted, ApiFault>) {
         self.sending -= 1;
         let now = self.now();
-        let Some(known) = self.objects.get_mut(uid) else { return };
+        let Some(known) = self.objects.get_mut(uid) else {
+            return;
+        };
         if let Some(fault) = abort {
-            let text = format!("{} could not be told to stop ({fault}); it is deleted all the same", known.object.object);
+            let text = format!(
+                "{} could not be told to stop ({fault}); it is deleted all the same",
+                known.object.object
+            );
             self.told.note(text);
         }
         if known.stage != Stage::Sending {
@@ -140,7 +155,9 @@ impl Sweep<'_> {
 
     /// Whether it has been on its way for long enough without getting on.
     fn is_stuck(&self, uid: &str, now: Mark) -> bool {
-        let Some(known) = self.objects.get(uid) else { return false };
+        let Some(known) = self.objects.get(uid) else {
+            return false;
+        };
         let patience = FORCE_AFTER.min(self.request.timeout / 4);
         known.stage == Stage::Asked
             && known.missing.is_none()
@@ -161,13 +178,19 @@ impl Sweep<'_> {
         for uid in stalled {
             if let Some(known) = self.objects.get_mut(&uid) {
                 known.wondered = true;
-                self.work.push(requests::wonder(self.cluster, &known.object.object, &uid));
+                self.work
+                    .push(requests::wonder(self.cluster, &known.object.object, &uid));
             }
         }
         if self.request.force != Force::Yes {
             return;
         }
-        let stuck: Vec<String> = self.objects.keys().filter(|uid| self.is_stuck(uid, now)).cloned().collect();
+        let stuck: Vec<String> = self
+            .objects
+            .keys()
+            .filter(|uid| self.is_stuck(uid, now))
+            .cloned()
+            .collect();
         for uid in stuck {
             if self.sending >= AT_ONCE {
                 return;
@@ -175,7 +198,8 @@ impl Sweep<'_> {
             if let Some(known) = self.objects.get_mut(&uid) {
                 known.stage = Stage::Sending;
                 self.sending += 1;
-                self.work.push(requests::force(self.cluster, &known.object.object, &uid));
+                self.work
+                    .push(requests::force(self.cluster, &known.object.object, &uid));
             }
         }
     }
@@ -183,7 +207,9 @@ impl Sweep<'_> {
     pub fn forced(&mut self, uid: &str, outcome: Result<Deleted, ApiFault>) {
         self.sending -= 1;
         let now = self.now();
-        let Some(known) = self.objects.get_mut(uid) else { return };
+        let Some(known) = self.objects.get_mut(uid) else {
+            return;
+        };
         match outcome {
             Ok(answer) => {
                 known.forced |= answer == Deleted::Asked;
@@ -207,7 +233,9 @@ impl Sweep<'_> {
     }
 
     pub fn wondered(&mut self, uid: &str, why: Option<String>) {
-        let Some(known) = self.objects.get_mut(uid) else { return };
+        let Some(known) = self.objects.get_mut(uid) else {
+            return;
+        };
         if let Some(why) = why {
             self.told.webhook(self.cluster.pin(), &why);
             known.warning = Some(crate::text::printable(&why).into_owned());

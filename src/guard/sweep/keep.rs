@@ -52,14 +52,16 @@ impl Keeper {
     pub fn start(folder: &Path) -> io::Result<Self> {
         let (orders, todo) = mpsc::channel::<Order>();
         let (tell, done) = oneshot::channel();
-        thread::Builder::new().name("manifests".to_owned()).spawn(move || {
-            let mut kept = Kept::default();
-            for order in todo {
-                write(order, &mut kept);
-            }
-            // The sweep may have gone on without it.
-            let _ = tell.send(kept);
-        })?;
+        thread::Builder::new()
+            .name("manifests".to_owned())
+            .spawn(move || {
+                let mut kept = Kept::default();
+                for order in todo {
+                    write(order, &mut kept);
+                }
+                // The sweep may have gone on without it.
+                let _ = tell.send(kept);
+            })?;
         Ok(Self {
             orders: Some(orders),
             folder: folder.to_owned(),

@@ -93,7 +93,11 @@ pub(super) fn list(
     async move {
         // Many pages may take longer than one request.
         let listed = timeout(LONGEST * 3, cluster.list_chaos(&kind, namespace.as_deref(), "")).await;
-        let late = || Err(ApiFault::Unreachable(ErrorChain::message("the list does not end")));
+        let late = || {
+            Err(ApiFault::Unreachable(ErrorChain::message(
+                "the list does not end",
+            )))
+        };
         let outcome = listed.unwrap_or_else(|_| late());
         Done::Listed {
             scope,
@@ -179,7 +183,9 @@ pub(super) fn see_out(
 pub(super) fn events(cluster: &Cluster, (debt, object): (usize, &ChaosRef)) -> Work {
     let (cluster, object) = (cluster.clone(), object.clone());
     async move {
-        let outcome = in_time(cluster.events_about(&object)).await.map(|events| events.len());
+        let outcome = in_time(cluster.events_about(&object))
+            .await
+            .map(|events| events.len());
         Done::Events { debt, outcome }
     }
     .boxed()

@@ -188,7 +188,9 @@ impl Sweep<'_> {
     /// Starts lists that wait, as many as may be under way.
     pub fn pump_lists(&mut self) {
         while self.round.listing < LISTS {
-            let Some(ix) = self.round.queue.pop_front() else { return };
+            let Some(ix) = self.round.queue.pop_front() else {
+                return;
+            };
             let scope = &self.scopes[ix];
             let what = (scope.kind.clone(), scope.namespace.clone());
             self.round.listing += 1;
@@ -258,7 +260,9 @@ impl Sweep<'_> {
     fn gone(&mut self, object: ChaosObject, witness: Witness) {
         let uid = object.uid.clone();
         self.outside.remove(&uid);
-        let Some(known) = self.objects.get_mut(&uid) else { return };
+        let Some(known) = self.objects.get_mut(&uid) else {
+            return;
+        };
         // A list that missed the end knows no later state than we do.
         let last = (witness == Witness::Watch).then_some(object);
         known.end(last, witness);
@@ -361,14 +365,19 @@ impl Sweep<'_> {
                     self.cluster.namespace().to_owned(),
                     crate::guard::tell::CHAOS_MESH_NAMESPACE.to_owned(),
                 ];
-                let owed: Vec<String> = self.debts.iter().map(|debt| debt.object().namespace.clone()).collect();
+                let owed: Vec<String> = self
+                    .debts
+                    .iter()
+                    .map(|debt| debt.object().namespace.clone())
+                    .collect();
                 let all = own.into_iter().chain(owed).filter(|name| is_plain(name));
                 self.round.namespaces.extend(all);
             }
             Err(_) => {
                 let pause = requests::pause(self.round.attempts);
                 self.round.attempts += 1;
-                self.work.push(requests::again(pause, Again::Ask(Wait::Namespaces)));
+                self.work
+                    .push(requests::again(pause, Again::Ask(Wait::Namespaces)));
                 return;
             }
         }
@@ -388,7 +397,9 @@ impl Sweep<'_> {
         let served = match outcome {
             Ok(kinds) => kinds,
             Err(ApiFault::NotFound) => {
-                self.told.once("Chaos Mesh is not installed here: the API server has no chaos-mesh.org".to_owned());
+                self.told.once(
+                    "Chaos Mesh is not installed here: the API server has no chaos-mesh.org".to_owned(),
+                );
                 Vec::new()
             }
             Err(ApiFault::Forbidden { .. }) => {
@@ -399,7 +410,8 @@ impl Sweep<'_> {
             Err(_) => {
                 let pause = requests::pause(self.round.attempts);
                 self.round.attempts += 1;
-                self.work.push(requests::again(pause, Again::Ask(Wait::Discovery)));
+                self.work
+                    .push(requests::again(pause, Again::Ask(Wait::Discovery)));
                 return;
             }
         };
@@ -450,7 +462,11 @@ impl Sweep<'_> {
         round.ended = true;
         round.attempts = 0;
         round.last_whole = Some(round.began);
-        let pause = if round.same > 0 || round.rounds < 3 { RELIST } else { RELIST_SLOW };
+        let pause = if round.same > 0 || round.rounds < 3 {
+            RELIST
+        } else {
+            RELIST_SLOW
+        };
         round.next = Some(round.began.after(pause).max(now));
         self.tell_unseen();
         self.see_debts_out();
@@ -562,13 +578,19 @@ impl Sweep<'_> {
         if let Some(keeper) = &mut self.keeper {
             keeper.keep(object, origin);
         } else if self.is_real() && self.request.keep.is_none() {
-            self.told.once("manifests of what is not ours are not kept: there is no place for them".to_owned());
+            self.told
+                .once("manifests of what is not ours are not kept: there is no place for them".to_owned());
         }
     }
 
     /// Whether it is to go at all.
     fn is_meant(&mut self, object: &ChaosObject) -> bool {
-        if self.request.namespace.as_ref().is_some_and(|only| *only != object.object.namespace) {
+        if self
+            .request
+            .namespace
+            .as_ref()
+            .is_some_and(|only| *only != object.object.namespace)
+        {
             return false;
         }
         let Some(run) = &self.request.run else { return true };
@@ -589,7 +611,11 @@ impl Sweep<'_> {
         let now = self.now();
         let over = |known: &Known| {
             let watch = self.scopes[known.scope].watch;
-            let patience = if watch == Watch::None { Duration::ZERO } else { EXPLAIN };
+            let patience = if watch == Watch::None {
+                Duration::ZERO
+            } else {
+                EXPLAIN
+            };
             known.missing.is_some_and(|since| now.since(since) >= patience)
         };
         let gone: Vec<String> = self
@@ -623,7 +649,10 @@ impl Sweep<'_> {
                 (Sight::Split, _) => {
                     let listed: Vec<&str> = self.round.namespaces().collect();
                     let what = format!("{plural} outside the namespaces {}", listed.join(", "));
-                    unseen.insert(what, format!("no right to list {plural}.chaos-mesh.org in every namespace"));
+                    unseen.insert(
+                        what,
+                        format!("no right to list {plural}.chaos-mesh.org in every namespace"),
+                    );
                 }
                 (Sight::Forbidden(right), Some(namespace)) => {
                     let place = places.entry(plural).or_default();
@@ -663,7 +692,10 @@ impl Sweep<'_> {
 }
 
 fn in_place(plural: &str, namespace: Option<&str>) -> String {
-    namespace.map_or_else(|| plural.to_owned(), |namespace| format!("{plural} in {namespace}"))
+    namespace.map_or_else(
+        || plural.to_owned(),
+        |namespace| format!("{plural} in {namespace}"),
+    )
 }
 
 /// Whether a stream goes on.

@@ -112,14 +112,18 @@ impl Sweep<'_> {
 
     fn tell_object(&mut self, uid: &str, moment: Moment) {
         let now = self.now();
-        let Some(known) = self.objects.get(uid) else { return };
+        let Some(known) = self.objects.get(uid) else {
+            return;
+        };
         if known.stage == Stage::LeftAlone {
             return;
         }
         let object = &known.object;
         let gone = known.gone(now);
         let debt = known.debt.and_then(|ix| self.debts.get(ix));
-        let run = debt.and_then(|debt| debt.known.run.as_ref()).map(ToString::to_string);
+        let run = debt
+            .and_then(|debt| debt.known.run.as_ref())
+            .map(ToString::to_string);
         let dry = self.request.effect == Effect::DryRun;
         let act = next(self.cluster.pin(), &object.object, Some(object), (&gone, moment));
         let verdict = ObjectVerdict {
@@ -170,7 +174,9 @@ impl Sweep<'_> {
     /// A list did not come.
     pub fn tell_fault(&mut self, fault: &crate::cluster::ApiFault, attempts: u32) {
         if attempts >= 2 {
-            self.told.once(format!("the API server does not answer as it should, trying again: {fault}"));
+            self.told.once(format!(
+                "the API server does not answer as it should, trying again: {fault}"
+            ));
         }
     }
 
@@ -197,32 +203,51 @@ impl Sweep<'_> {
             ));
         }
         if !self.outside.is_empty() {
-            self.told.note(format!("{} objects that this run did not make are left as they are", self.outside.len()));
+            self.told.note(format!(
+                "{} objects that this run did not make are left as they are",
+                self.outside.len()
+            ));
         }
         if self.latches.values().any(|settled| !settled) {
-            self.told.once("other machines may not have been told: a latch in the cluster was not answered for".to_owned());
+            self.told.once(
+                "other machines may not have been told: a latch in the cluster was not answered for"
+                    .to_owned(),
+            );
         }
     }
 
     pub fn say_kept(&self, folder: &Path, kept: Option<Kept>) {
         let Some(kept) = kept else {
-            self.told.note(format!("manifests in {} may be incomplete: the disk did not answer in time", folder.display()));
+            self.told.note(format!(
+                "manifests in {} may be incomplete: the disk did not answer in time",
+                folder.display()
+            ));
             return;
         };
         for lost in kept.lost.iter().take(LINES) {
-            self.told.note(format!("this manifest could not be kept: {}", printable(lost)));
+            self.told
+                .note(format!("this manifest could not be kept: {}", printable(lost)));
         }
         let pin = self.cluster.pin();
         if kept.files.len() > LINES {
             let line = words::create(pin, folder);
-            self.told.note(format!("{} objects were not ours; to make them again: {line}", kept.files.len()));
+            self.told.note(format!(
+                "{} objects were not ours; to make them again: {line}",
+                kept.files.len()
+            ));
         } else {
             for file in &kept.files {
-                self.told.note(format!("not ours; to make it again: {}", words::create(pin, file)));
+                self.told.note(format!(
+                    "not ours; to make it again: {}",
+                    words::create(pin, file)
+                ));
             }
         }
         if kept.redacted > 0 {
-            self.told.note(format!("secrets were left out of {} manifests: put them back first", kept.redacted));
+            self.told.note(format!(
+                "secrets were left out of {} manifests: put them back first",
+                kept.redacted
+            ));
         }
     }
 

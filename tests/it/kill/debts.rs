@@ -22,7 +22,9 @@ async fn a_debt_is_paid_by_its_object_and_by_nothing_else() {
     ground.sim.world().with(|world| {
         let at = firedrill::sim::world::resource::chaos_resource("NetworkChaos").unwrap();
         let name = firedrill::sim::world::Name::new("default", "vanished");
-        world.delete(&at, &name, &firedrill::sim::world::DeleteQuery::default()).unwrap();
+        world
+            .delete(&at, &name, &firedrill::sim::world::DeleteQuery::default())
+            .unwrap();
     });
     ground.until(|world| world.effects().len() < 3).await;
     let cluster = ground.cluster().await;
@@ -61,15 +63,26 @@ async fn a_debt_is_paid_by_its_object_and_by_nothing_else() {
     };
     assert_eq!(of("here-1").gone, Gone::Proven);
     assert_eq!(of("here-1").run.as_deref(), Some("20260101-000000-abcd"));
-    assert!(matches!(of("replaced-1").gone, Gone::Unverified { .. }), "{:#?}", of("replaced-1"));
-    assert_eq!(of("lost-1").gone, Gone::Proven, "the cluster tells nothing of it: it was never made");
+    assert!(
+        matches!(of("replaced-1").gone, Gone::Unverified { .. }),
+        "{:#?}",
+        of("replaced-1")
+    );
+    assert_eq!(
+        of("lost-1").gone,
+        Gone::Proven,
+        "the cluster tells nothing of it: it was never made"
+    );
     assert!(matches!(of("vanished-1").gone, Gone::Unverified { .. }));
     assert!(matches!(of("old-1").gone, Gone::Unverified { .. }));
     assert_eq!(of("shot-1").gone, Gone::Proven, "a one-shot owes no more");
     assert!(matches!(of("../../secrets/x-1").gone, Gone::Failed { .. }));
     let far = of("far-1");
     assert!(matches!(far.gone, Gone::Unknown { .. }), "{far:#?}");
-    assert!(far.next.as_deref().unwrap().contains("--context='far away'"), "{far:#?}");
+    assert!(
+        far.next.as_deref().unwrap().contains("--context='far away'"),
+        "{far:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,7 +102,11 @@ async fn a_create_that_may_still_be_under_way_is_waited_out() {
         ground
             .until(|world| {
                 let leases = &firedrill::sim::world::resource::LEASES;
-                !world.list(leases, &firedrill::sim::world::ListQuery::default()).unwrap().items.is_empty()
+                !world
+                    .list(leases, &firedrill::sim::world::ListQuery::default())
+                    .unwrap()
+                    .items
+                    .is_empty()
             })
             .await;
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;

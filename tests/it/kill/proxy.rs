@@ -102,12 +102,13 @@ async fn answer(http: reqwest::Client, server: String, rule: Rule, asked: Reques
 
 impl Proxy {
     /// In front of the cluster, for its admin. The rule gets method and path.
-    pub async fn start(
-        ground: &Ground,
-        rule: impl Fn(&str, &str) -> Does + Send + Sync + 'static,
-    ) -> Self {
+    pub async fn start(ground: &Ground, rule: impl Fn(&str, &str) -> Does + Send + Sync + 'static) -> Self {
         let ca = reqwest::Certificate::from_pem(ground.sim.ca_pem().as_bytes()).unwrap();
-        let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .tls_certs_only([ca])
+            .no_proxy()
+            .build()
+            .unwrap();
         let (server, rule): (String, Rule) = (ground.sim.server().to_owned(), Arc::new(rule));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -126,7 +127,9 @@ impl Proxy {
     }
 
     pub async fn cluster(&self) -> Cluster {
-        Cluster::connect(Some(self.kubeconfig.path()), None).await.unwrap()
+        Cluster::connect(Some(self.kubeconfig.path()), None)
+            .await
+            .unwrap()
     }
 }
 
@@ -164,7 +167,12 @@ async fn an_api_that_flaps_delays_the_end_and_does_not_change_it() {
     .await;
     let said = ground.kill_on(&proxy.cluster().await, request()).await;
     let not_proven = said.not_proven();
-    assert!(said.summary.all_clear, "{:#?}\n{}\n{not_proven:#?}", said.summary, said.notes());
+    assert!(
+        said.summary.all_clear,
+        "{:#?}\n{}\n{not_proven:#?}",
+        said.summary,
+        said.notes()
+    );
     assert_eq!(said.summary.objects, 21);
 }
 
@@ -207,9 +215,18 @@ async fn without_watches_the_end_is_seen_by_lists_or_not_vouched_for() {
     .await;
     let said = ground.kill_on(&proxy.cluster().await, request()).await;
     assert!(ground.active().is_empty());
-    assert!(said.of("once").gone == Gone::Proven, "a one-shot needs the absence only");
-    for verdict in said.verdicts().filter(|verdict| verdict.object.name.starts_with("net-")) {
-        assert!(verdict.gone != Gone::ForcedUnverified, "nobody forced it: {verdict:#?}");
+    assert!(
+        said.of("once").gone == Gone::Proven,
+        "a one-shot needs the absence only"
+    );
+    for verdict in said
+        .verdicts()
+        .filter(|verdict| verdict.object.name.starts_with("net-"))
+    {
+        assert!(
+            verdict.gone != Gone::ForcedUnverified,
+            "nobody forced it: {verdict:#?}"
+        );
     }
 }
 
@@ -245,18 +262,33 @@ async fn an_account_of_one_namespace_sweeps_it_and_says_what_it_cannot_see() {
     let said = ground.kill_on(&cluster, limited).await;
     assert!(!said.summary.all_clear);
     assert!(
-        ground.active().iter().all(|one| one.starts_with("StressChaos chaos-mesh/")),
+        ground
+            .active()
+            .iter()
+            .all(|one| one.starts_with("StressChaos chaos-mesh/")),
         "{:?}",
         ground.active()
     );
     assert_eq!(said.of("net-3").gone, Gone::Proven);
     let seen = said.summary.not_seen.join("\n");
     assert!(seen.contains("stresschaos in chaos-mesh"), "{seen}");
-    assert!(seen.contains("stresschaos outside the namespaces chaos-mesh, default"), "{seen}");
+    assert!(
+        seen.contains("stresschaos outside the namespaces chaos-mesh, default"),
+        "{seen}"
+    );
     let owed = said.of("cpu-0");
     assert!(matches!(owed.gone, Gone::Forbidden { .. }), "{owed:#?}");
-    assert!(owed.next.as_deref().unwrap().contains("delete stresschaos.chaos-mesh.org/cpu-0"));
-    assert!(said.notes().contains("other machines were not told"), "{}", said.notes());
+    assert!(
+        owed.next
+            .as_deref()
+            .unwrap()
+            .contains("delete stresschaos.chaos-mesh.org/cpu-0")
+    );
+    assert!(
+        said.notes().contains("other machines were not told"),
+        "{}",
+        said.notes()
+    );
 }
 
 /// What a server that is not one could answer.
@@ -289,13 +321,20 @@ async fn a_hostile_name_reaches_neither_the_path_nor_the_terminal() {
     })
     .await;
     let said = ground.kill_on(&proxy.cluster().await, request()).await;
-    assert_eq!(deletes.load(Ordering::SeqCst), 0, "no request is made of such a name");
+    assert_eq!(
+        deletes.load(Ordering::SeqCst),
+        0,
+        "no request is made of such a name"
+    );
     assert!(!said.summary.all_clear);
     let verdict = said.verdicts().next_back().unwrap();
     assert!(matches!(verdict.gone, Gone::Failed { .. }), "{verdict:#?}");
     let next = verdict.next.as_deref().unwrap();
     assert_eq!(firedrill::text::printable(next), next);
-    assert!(next.contains(r"$'networkchaos.chaos-mesh.org/x\'; $(touch"), "{next}");
+    assert!(
+        next.contains(r"$'networkchaos.chaos-mesh.org/x\'; $(touch"),
+        "{next}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -323,7 +362,15 @@ async fn a_login_that_is_over_leaves_lines_to_paste() {
     let said = ground.kill_on(&cluster, short).await;
     assert!(!said.summary.all_clear && !said.summary.not_seen.is_empty());
     let owed = said.of("slow");
-    assert!(owed.next.as_deref().unwrap().contains("delete networkchaos.chaos-mesh.org/slow"));
+    assert!(
+        owed.next
+            .as_deref()
+            .unwrap()
+            .contains("delete networkchaos.chaos-mesh.org/slow")
+    );
     assert!(said.notes().contains("log in again"), "{}", said.notes());
-    assert!(ground.latch(&cluster).read().unwrap().is_some(), "latched all the same");
+    assert!(
+        ground.latch(&cluster).read().unwrap().is_some(),
+        "latched all the same"
+    );
 }

@@ -17,11 +17,18 @@ async fn who_may_see_nothing_is_told_so() {
         let said = ground.kill_on(&cluster, request()).await;
         assert!(!said.summary.all_clear, "{user}");
         assert!(
-            said.summary.not_seen.iter().any(|what| what.starts_with("networkchaos ")),
+            said.summary
+                .not_seen
+                .iter()
+                .any(|what| what.starts_with("networkchaos ")),
             "{user}: {:?}",
             said.summary.not_seen
         );
-        assert!(said.notes().contains("other machines were not told"), "{user}: {}", said.notes());
+        assert!(
+            said.notes().contains("other machines were not told"),
+            "{user}: {}",
+            said.notes()
+        );
         assert_eq!(said.summary.objects, 0);
     }
     assert_eq!(ground.active().len(), 1);
@@ -41,5 +48,8 @@ async fn the_rights_to_abort_are_enough() {
     };
     let said = ground.kill_on(&cluster, short).await;
     assert!(said.summary.all_clear, "{:#?}", said.tells);
-    assert!(said.verdicts().all(|verdict| verdict.gone != Gone::ForcedUnverified));
+    assert!(
+        said.verdicts()
+            .all(|verdict| verdict.gone != Gone::ForcedUnverified)
+    );
 }
