@@ -20,6 +20,10 @@ mod playbook_schema;
 mod journal;
 mod journal_samples;
 mod kill;
+mod playbook_command;
+mod playbook_schema;
+#[cfg(feature = "sim")]
+mod playbook_sim;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]
