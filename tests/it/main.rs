@@ -9,6 +9,10 @@ mod kill;
 mod journal;
 mod journal_samples;
 mod laws;
+#[cfg(feature = "sim")]
+mod laws_stage;
+#[cfg(feature = "sim")]
+mod laws_world;
 mod report;
 mod report_command;
 mod inject;
