@@ -23,6 +23,10 @@ mod playbook_command;
 mod playbook_schema;
 #[cfg(feature = "sim")]
 mod playbook_sim;
+#[cfg(feature = "sim")]
+mod laws_stage;
+#[cfg(feature = "sim")]
+mod laws_world;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]
