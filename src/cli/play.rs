@@ -239,7 +239,10 @@ fn console(seat: Seat, assembled: &Assembled, playing: &Playing) -> Result<(), C
         Ok(Left::QuitAsked) => {
             let _ = orders.send(Order::Quit);
             killing.leave();
-            let _ = writeln!(io::stderr(), "firedrill: ending the run; Ctrl-C leaves it as it is");
+            let _ = writeln!(
+                io::stderr(),
+                "firedrill: ending the run; Ctrl-C leaves it as it is"
+            );
         }
         Ok(Left::TerminalLost) => {
             // Nobody can see or stop anything from here: pay what this run owes.
@@ -247,7 +250,9 @@ fn console(seat: Seat, assembled: &Assembled, playing: &Playing) -> Result<(), C
         }
         Err(error) => {
             // The screen is gone; what this run owes is paid all the same.
-            let _ = CliError::of(&error).hint("ending the run: what is on is undone first").tell();
+            let _ = CliError::of(&error)
+                .hint("ending the run: what is on is undone first")
+                .tell();
             let _ = orders.send(Order::Quit);
         }
     }

@@ -321,13 +321,22 @@ fn go(
 /// What the environment and the switches say of colour, signs and language.
 fn look(common: &CommonArgs) -> Look {
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(env).unwrap_or_default();
-    let utf8 = ["utf-8", "utf8"].iter().any(|word| locale.to_lowercase().contains(word));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(env)
+        .unwrap_or_default();
+    let utf8 = ["utf-8", "utf8"]
+        .iter()
+        .any(|word| locale.to_lowercase().contains(word));
     let no_colour = common.no_color || env("NO_COLOR").is_some() || env("TERM").as_deref() == Some("dumb");
     Look {
         colour: if no_colour { Colour::None } else { Colour::Full },
         // An unset locale says nothing; most terminals can.
-        signs: if common.ascii || !(utf8 || locale.is_empty()) { Signs::Ascii } else { Signs::default() },
+        signs: if common.ascii || !(utf8 || locale.is_empty()) {
+            Signs::Ascii
+        } else {
+            Signs::default()
+        },
         language: if locale.starts_with("zh") { "zh" } else { "en" }.to_owned(),
     }
 }

@@ -83,6 +83,10 @@ pub fn start(talk: Talk) -> TraceLog {
         crate::tui::console_log::layer().with_filter(wanted())
     });
     // A second start in one process keeps the first subscriber.
-    let _ = tracing_subscriber::registry().with(file).with(stderr).with(screen).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(file)
+        .with(stderr)
+        .with(screen)
+        .try_init();
     log
 }

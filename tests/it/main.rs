@@ -5,18 +5,21 @@ mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
 mod inject;
-mod journal;
-mod journal_samples;
-mod kill;
-mod laws;
-mod report;
-mod report_command;
 #[cfg(feature = "sim")]
 mod inject_rbac;
 #[cfg(feature = "sim")]
 mod inject_stage;
 #[cfg(feature = "sim")]
 mod inject_storms;
+mod journal;
+mod journal_samples;
+#[cfg(feature = "sim")]
+mod kill;
+mod laws;
+mod playbook;
+mod playbook_schema;
+mod report;
+mod report_command;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
@@ -42,5 +45,3 @@ mod watch_gap;
 mod watch_status;
 #[cfg(feature = "sim")]
 mod watch_streams;
-mod playbook;
-mod playbook_schema;

@@ -213,12 +213,11 @@ impl<'a> Sweep<'a> {
     ) {
         use crate::cluster::ApiFault as Fault;
         match outcome {
-            Ok(()) => {}
             // There is no such namespace: nobody looks there either.
             Err(Fault::NotFound) if namespace == CHAOS_MESH_NAMESPACE => {
                 self.told.once(format!("other machines look for the latch in {CHAOS_MESH_NAMESPACE}, and there is no such namespace"));
             }
-            Err(Fault::NotFound) => {}
+            Ok(()) | Err(Fault::NotFound) => {}
             Err(fault @ (Fault::Forbidden { .. } | Fault::Refused { code: 400..=428, .. })) => {
                 self.told.once(format!("other machines were not told: {fault}"));
             }

@@ -448,7 +448,7 @@ impl Sweep<'_> {
 
     fn end_round(&mut self) {
         let now = self.now();
-        let done = |uid: &String| self.objects.get(uid).is_none_or(|known| known.is_settled());
+        let done = |uid: &String| self.objects.get(uid).is_none_or(Known::is_settled);
         let quiet = self.round.standing.iter().all(done) && self.round.last_new <= self.round.began;
         let round = &mut self.round;
         let standing = std::mem::take(&mut round.standing);
