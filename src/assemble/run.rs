@@ -104,7 +104,7 @@ impl World {
             .hold(
                 &wanted.playbook.target.namespace,
                 &id,
-                wanted.take_over.as_deref(),
+                (wanted.take_over.as_deref(), &wanted.say),
             )
             .await?;
         let dir = wanted.store.create(&id, &wanted.text)?;

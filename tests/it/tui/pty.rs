@@ -95,12 +95,17 @@ fn child() {
     });
     if std::env::var_os(MISHAP).is_some() {
         // A part of the program that fails while the console is shown, and then the console itself.
-        std::thread::spawn(|| panic!("a thread fell over")).join().unwrap_err();
+        std::thread::spawn(|| panic!("a thread fell over"))
+            .join()
+            .unwrap_err();
     }
     let left = firedrill::tui::run(seat, Options::default());
     note(&notes, &format!("left {left:?}"));
     drop((hung_up, entries_in));
-    assert!(matches!(left, Ok(Left::TerminalLost | Left::QuitAsked | Left::RunOver)));
+    assert!(matches!(
+        left,
+        Ok(Left::TerminalLost | Left::QuitAsked | Left::RunOver)
+    ));
 }
 
 /// A console on a terminal.
@@ -170,7 +175,12 @@ impl Console {
         let mut left = PATIENCE;
         let step = Duration::from_millis(50);
         while !so(self) {
-            assert!(!left.is_zero(), "never: {what}\n{}\n{}", self.shown(), self.told());
+            assert!(
+                !left.is_zero(),
+                "never: {what}\n{}\n{}",
+                self.shown(),
+                self.told()
+            );
             if self.news.recv_timeout(step).is_err() {
                 left = left.saturating_sub(step);
             }
@@ -198,7 +208,9 @@ impl Drop for Console {
 #[test]
 fn the_keyboard_reaches_the_console_and_the_emergency_does_not_wait_for_it() {
     let mut console = Console::start(80, 24);
-    console.until("the first frame", |c| c.shown().contains("One broker pod is killed"));
+    console.until("the first frame", |c| {
+        c.shown().contains("One broker pod is killed")
+    });
     console.press(b"?");
     console.until("help", |c| c.shown().contains("KILL SWITCH: remove every fault"));
     console.press(b"\x1b");
@@ -211,7 +223,12 @@ fn the_keyboard_reaches_the_console_and_the_emergency_does_not_wait_for_it() {
     console.press(b"\x1b[24~");
     console.until("F12", |c| c.told().contains("pulled by f12"));
     console.until("the kill screen", |c| c.shown().contains("KILL SWITCH PULLED"));
-    assert_eq!(console.told().matches("pulled").count(), 2, "each once: {}", console.told());
+    assert_eq!(
+        console.told().matches("pulled").count(),
+        2,
+        "each once: {}",
+        console.told()
+    );
     // Ctrl-C: end, kill, leave.
     console.press(b"\x03");
     console.until("a quit", |c| c.told().contains("ordered Quit"));
@@ -219,7 +236,9 @@ fn the_keyboard_reaches_the_console_and_the_emergency_does_not_wait_for_it() {
     console.until("a kill", |c| c.told().contains("pulled by ctrl-c twice"));
     console.press(b"\x03");
     console.until("leaving", |c| c.told().contains("left Ok(QuitAsked)"));
-    console.until("the shell's screen", |c| !c.screen.lock().unwrap().screen().alternate_screen());
+    console.until("the shell's screen", |c| {
+        !c.screen.lock().unwrap().screen().alternate_screen()
+    });
     assert!(!console.screen.lock().unwrap().screen().hide_cursor());
     assert!(console.child.wait().unwrap().success());
 }
@@ -227,19 +246,28 @@ fn the_keyboard_reaches_the_console_and_the_emergency_does_not_wait_for_it() {
 #[test]
 fn a_terminal_that_hangs_up_ends_the_console_and_not_in_a_spin() {
     let mut console = Console::start(80, 24);
-    console.until("the first frame", |c| c.shown().contains("One broker pod is killed"));
+    console.until("the first frame", |c| {
+        c.shown().contains("One broker pod is killed")
+    });
     console.writer = None;
     console.master = None;
     // The reader's clone is the last handle on the terminal: it goes with the next news.
     console.news = mpsc::channel().1;
-    console.until("the console noticed", |c| c.told().contains("left Ok(TerminalLost)"));
-    assert!(!console.told().contains("pulled"), "a hang-up is not the emergency");
+    console.until("the console noticed", |c| {
+        c.told().contains("left Ok(TerminalLost)")
+    });
+    assert!(
+        !console.told().contains("pulled"),
+        "a hang-up is not the emergency"
+    );
 }
 
 #[test]
 fn a_new_size_is_drawn_at_once() {
     let console = Console::start(80, 24);
-    console.until("the first frame", |c| c.shown().contains("One broker pod is killed"));
+    console.until("the first frame", |c| {
+        c.shown().contains("One broker pod is killed")
+    });
     let size = PtySize {
         rows: 12,
         cols: 40,
