@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::record::{RecordError, StoreArgs};
 use crate::clock;
 use crate::cluster::{ChaosKind, ChaosObject, Cluster, ClusterError};
 use crate::fault::{ChaosRef, ClusterPin, Lasting, Undo};
-use crate::journal::{JournalError, OwedDebt, Store};
+use crate::journal::{JournalError, OwedDebt};
 use crate::text::{printable, width};
 use crate::units::{DebtId, ErrorChain, FaultId, RunId, human};
 use crate::watch::{FaultSeen, Phase, Places, Survey, Unseen, survey};
@@ -35,6 +36,8 @@ pub struct StatusArgs {
     /// Answer as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Where the object of a debt was found.
@@ -164,7 +167,7 @@ async fn look(args: &StatusArgs) -> Result<Answer, StatusError> {
         None => None,
     };
     let mut owed = Vec::new();
-    for (run, live, debt) in local(&mut not_read) {
+    for (run, live, debt) in local(&args.store, &mut not_read) {
         let Undo::DeleteChaos {
             cluster: pin,
             object,
@@ -195,24 +198,16 @@ async fn look(args: &StatusArgs) -> Result<Answer, StatusError> {
 }
 
 /// Every unpaid debt of this user's journals, and whether its run is on.
-fn local(not_read: &mut Vec<Unseen>) -> Vec<(RunId, bool, OwedDebt)> {
-    let miss = |what: String, error: &JournalError| Unseen {
-        what,
-        why: ErrorChain::of(error).to_string(),
-    };
-    let store = match Store::from_env() {
-        Ok(store) => store,
+fn local(store: &StoreArgs, not_read: &mut Vec<Unseen>) -> Vec<(RunId, bool, OwedDebt)> {
+    let listed = store.store().and_then(|store| Ok((store.list()?, store)));
+    let (runs, store) = match listed {
+        Ok(listed) => listed,
         // Without a home there are no journals.
-        Err(JournalError::NoHome) => return Vec::new(),
+        Err(RecordError::Journal(JournalError::NoHome)) => return Vec::new(),
         Err(error) => {
-            not_read.push(miss("local journals".to_owned(), &error));
-            return Vec::new();
-        }
-    };
-    let runs = match store.list() {
-        Ok(runs) => runs,
-        Err(error) => {
-            not_read.push(miss("local journals".to_owned(), &error));
+            let why = ErrorChain::of(&error).to_string();
+            let what = "local journals".to_owned();
+            not_read.push(Unseen { what, why });
             return Vec::new();
         }
     };
@@ -224,7 +219,10 @@ fn local(not_read: &mut Vec<Unseen>) -> Vec<(RunId, bool, OwedDebt)> {
         let (live, owed) = match read {
             Ok(read) => read,
             Err(error) => {
-                not_read.push(miss(format!("run {id}"), &error));
+                not_read.push(Unseen {
+                    what: format!("run {id}"),
+                    why: ErrorChain::of(&error).to_string(),
+                });
                 continue;
             }
         };

@@ -1,9 +1,11 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
+mod drive;
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
+#[cfg(feature = "sim")]
 mod inject;
 #[cfg(feature = "sim")]
 mod inject_rbac;
@@ -17,7 +19,10 @@ mod journal_samples;
 mod kill;
 mod laws;
 mod playbook;
+mod playbook_command;
 mod playbook_schema;
+#[cfg(feature = "sim")]
+mod playbook_sim;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]

@@ -24,6 +24,10 @@ const MISHAP: &str = "FIREDRILL_TEST_MISHAP";
 /// Long enough for a machine that is busy with six builds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+fn some(n: u16) -> std::num::NonZeroU16 {
+    std::num::NonZeroU16::new(n).unwrap()
+}
+
 fn note(path: &Path, said: &str) {
     let mut file = std::fs::File::options()
         .create(true)
@@ -87,18 +91,18 @@ fn child() {
         kill: Arc::new(move |by| note(&pulled, &format!("pulled by {by}"))),
         production: None,
     };
+    let mishap = std::env::var(MISHAP).unwrap_or_default();
+    if mishap == "screen" {
+        let _screen = firedrill::tui::terminal::Guard::enter(&seat.kill).unwrap();
+        panic!("the screen fell over");
+    }
     let heard = notes.clone();
     std::thread::spawn(move || {
         while let Some(order) = ordered.blocking_recv() {
             note(&heard, &format!("ordered {order:?}"));
+            assert!(mishap != "thread", "a thread fell over");
         }
     });
-    if std::env::var_os(MISHAP).is_some() {
-        // A part of the program that fails while the console is shown, and then the console itself.
-        std::thread::spawn(|| panic!("a thread fell over"))
-            .join()
-            .unwrap_err();
-    }
     let left = firedrill::tui::run(seat, Options::default());
     note(&notes, &format!("left {left:?}"));
     drop((hung_up, entries_in));
@@ -121,7 +125,8 @@ struct Console {
 }
 
 impl Console {
-    fn start(columns: u16, rows: u16) -> Self {
+    fn start(mishap: &str) -> Self {
+        let (columns, rows) = (80, 24);
         let folder = tempfile::tempdir().unwrap();
         let notes = folder.path().join("notes");
         let pty = native_pty_system()
@@ -135,12 +140,13 @@ impl Console {
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args(["--exact", "tui::pty::child", "--ignored", "--nocapture"]);
         command.env(NOTES, &notes);
+        command.env(MISHAP, mishap);
         command.env("TERM", "xterm-256color");
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let mut reader = pty.master.try_clone_reader().unwrap();
         let writer = pty.master.take_writer().unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(some(rows), some(columns), 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let (told, news) = mpsc::channel();
         let (seen, bytes) = (Arc::clone(&screen), Arc::clone(&raw));
@@ -207,7 +213,7 @@ impl Drop for Console {
 
 #[test]
 fn the_keyboard_reaches_the_console_and_the_emergency_does_not_wait_for_it() {
-    let mut console = Console::start(80, 24);
+    let mut console = Console::start("");
     console.until("the first frame", |c| {
         c.shown().contains("One broker pod is killed")
     });
@@ -245,14 +251,15 @@ fn the_keyboard_reaches_the_console_and_the_emergency_does_not_wait_for_it() {
 
 #[test]
 fn a_terminal_that_hangs_up_ends_the_console_and_not_in_a_spin() {
-    let mut console = Console::start(80, 24);
+    let mut console = Console::start("");
     console.until("the first frame", |c| {
         c.shown().contains("One broker pod is killed")
     });
     console.writer = None;
     console.master = None;
     // The reader's clone is the last handle on the terminal: it goes with the next news.
-    console.news = mpsc::channel().1;
+    let (_quiet, news) = mpsc::channel();
+    console.news = news;
     console.until("the console noticed", |c| {
         c.told().contains("left Ok(TerminalLost)")
     });
@@ -263,8 +270,41 @@ fn a_terminal_that_hangs_up_ends_the_console_and_not_in_a_spin() {
 }
 
 #[test]
+fn a_panic_pulls_the_switch_and_gives_the_terminal_back() {
+    let mut console = Console::start("screen");
+    console.until("the panic's words", |c| {
+        c.shown().contains("the screen fell over")
+    });
+    assert!(console.told().contains("pulled by panic"));
+    let seen = console.raw.lock().unwrap().clone();
+    let seen = String::from_utf8_lossy(&seen);
+    let (back, words) = (seen.find("\u{1b}[?1049l"), seen.find("the screen fell over"));
+    assert!(
+        back.is_some() && back < words,
+        "first the terminal, then the words: {seen:?}"
+    );
+    assert!(!console.screen.lock().unwrap().screen().hide_cursor());
+    assert!(!console.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_panic_elsewhere_pulls_the_switch_and_leaves_the_screen_whole() {
+    let mut console = Console::start("thread");
+    console.until("the first frame", |c| {
+        c.shown().contains("One broker pod is killed")
+    });
+    console.press(b"\r");
+    console.until("the panic", |c| c.told().contains("pulled by panic"));
+    console.press(b"6");
+    console.until("the console goes on", |c| {
+        c.shown().contains("TIMELINE  2 entries")
+    });
+    assert!(!console.shown().contains("fell over"), "{}", console.shown());
+}
+
+#[test]
 fn a_new_size_is_drawn_at_once() {
-    let console = Console::start(80, 24);
+    let console = Console::start("");
     console.until("the first frame", |c| {
         c.shown().contains("One broker pod is killed")
     });
@@ -274,7 +314,12 @@ fn a_new_size_is_drawn_at_once() {
         pixel_width: 0,
         pixel_height: 0,
     };
-    console.screen.lock().unwrap().screen_mut().set_size(12, 40);
+    console
+        .screen
+        .lock()
+        .unwrap()
+        .screen_mut()
+        .set_size(some(12), some(40));
     console.master.as_ref().unwrap().resize(size).unwrap();
     console.until("the narrow form", |c| {
         c.shown().contains("REC --:--.-") && c.shown().contains("^K KILL")
