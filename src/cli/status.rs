@@ -294,15 +294,17 @@ fn exit_of(survey: Option<&Survey>, owed: &[Debt], not_read: &[Unseen]) -> u8 {
     }
 }
 
-fn looked_at(survey: &Survey, args_of: &Places) -> String {
+fn looked_at(survey: &Survey) -> String {
     let kinds = match survey.kinds.len() {
         1 => "1 kind".to_owned(),
         many => format!("{many} kinds"),
     };
-    match args_of {
+    match &survey.places {
         Places::AllNamespaces => format!("{kinds}, all namespaces"),
-        Places::Only(names) if names.is_empty() => format!("{kinds}, no namespace"),
-        Places::Only(names) => format!("{kinds}, namespaces {}", names.join(", ")),
+        Places::Only(names) => match names.as_slice() {
+            [one] => format!("{kinds}, namespace {one}"),
+            several => format!("{kinds}, namespaces {}", several.join(", ")),
+        },
     }
 }
 
@@ -383,10 +385,14 @@ fn verdict(survey: &Survey) -> String {
         .filter(|fault| fault.on && fault.ours)
         .count();
     let left = survey.faults.len() - on;
-    let looked = looked_at(survey, &survey.places);
+    let looked = looked_at(survey);
     let mut text = match on {
         0 if survey.kinds.is_empty() => {
             "no active fault: no kind of chaos-mesh.org is served here".to_owned()
+        }
+        0 if survey.places == Places::Only(Vec::new()) => "nothing could be looked at".to_owned(),
+        0 if !survey.unseen.is_empty() => {
+            format!("no active fault seen in {looked}; not everything could be seen")
         }
         0 => format!("no active fault in {looked}"),
         1 => format!("1 active fault ({ours} of ours) in {looked}"),
