@@ -48,6 +48,7 @@ enum Deed {
     KillEnded(bool),
     JournalLost,
     GateClosed,
+    Latched,
     Resumed,
 }
 
@@ -92,6 +93,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => any::<bool>().prop_map(Deed::KillEnded),
         1 => Just(Deed::JournalLost),
         1 => Just(Deed::GateClosed),
+        1 => Just(Deed::Latched),
         1 => Just(Deed::Resumed),
     ]
 }
@@ -299,7 +301,8 @@ impl Bench {
             matches!(self.shadow.playbook.steps.get(step.0), Some(Step::Baseline(_)))
         };
         match &self.shadow.abort {
-            Some((_, Why::Killed { .. })) => prop_assert_eq!(exit, 4),
+            Some((_, Why::Killed { .. })) => prop_assert_eq!(exit, if unclear { 5 } else { 4 }),
+            Some((_, Why::Latched { .. })) => prop_assert_eq!(exit, 4),
             Some((_, Why::Step { step, .. })) if baseline(step) => prop_assert_eq!(exit, 1),
             Some(_) => prop_assert_eq!(exit, 3),
             None => prop_assert!(exit <= 1),
@@ -470,6 +473,9 @@ impl Bench {
             Deed::KillEnded(clear) => Input::KillEnded { clear },
             Deed::JournalLost => Input::JournalLost {
                 error: ErrorChain::message("disk full"),
+            },
+            Deed::Latched => Input::Latched {
+                by: "elsewhere".to_owned(),
             },
             Deed::GateClosed => Input::GateClosed {
                 why: "a latch".to_owned(),
