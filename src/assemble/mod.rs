@@ -10,4 +10,4 @@ mod run;
 pub use error::AssembleError;
 pub use killing::Killing;
 pub use place::{Place, World};
-pub use run::{Assembled, Firing, Resuming, Wanted};
+pub use run::{Assembled, Firing, Resuming, Say, Wanted};

@@ -20,6 +20,9 @@ use crate::run::{Fact, Refusal, Run, Unattended};
 use crate::units::RunId;
 use crate::watch;
 
+/// Tells a person what takes long.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// A run that is wanted.
 pub struct Wanted {
     pub playbook: Playbook,
@@ -30,6 +33,8 @@ pub struct Wanted {
     /// The run whose lease on the target is taken over, as a person typed it.
     pub take_over: Option<String>,
     pub firing: Firing,
+    /// Told what takes long before the run begins.
+    pub say: Say,
 }
 
 /// Whether faults may be fired from this console.
@@ -45,6 +50,8 @@ pub struct Resuming {
     pub id: String,
     pub store: Store,
     pub take_over: Option<String>,
+    /// Told what takes long before the run goes on.
+    pub say: Say,
 }
 
 /// A run under way.
@@ -97,7 +104,7 @@ impl World {
             .hold(
                 &wanted.playbook.target.namespace,
                 &id,
-                wanted.take_over.as_deref(),
+                (wanted.take_over.as_deref(), &wanted.say),
             )
             .await?;
         let dir = wanted.store.create(&id, &wanted.text)?;
@@ -158,7 +165,9 @@ impl World {
         let latch = self.open_latch(&wanted.store, &run.playbook).await?;
         let id = dir.id().clone();
         // The lease may still carry this run's own name: that is no stranger.
-        let hold = self.hold(&namespace, &id, wanted.take_over.as_deref()).await?;
+        let hold = self
+            .hold(&namespace, &id, (wanted.take_over.as_deref(), &wanted.say))
+            .await?;
         let parts = Parts {
             playbook: run.playbook.clone(),
             id,
@@ -276,9 +285,10 @@ impl World {
         &self,
         namespace: &str,
         id: &RunId,
-        take_over: Option<&str>,
+        how: (Option<&str>, &Say),
     ) -> Result<TargetHold, AssembleError> {
-        let outcome = TargetHold::take(self.cluster(), namespace, id)
+        let (take_over, say) = how;
+        let outcome = TargetHold::take(self.cluster(), namespace, id, &**say)
             .await
             .map_err(AssembleError::Lease)?;
         match outcome {

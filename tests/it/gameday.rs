@@ -64,6 +64,7 @@ impl Day {
             store: self.store(),
             take_over: None,
             firing: Firing::Allowed,
+            say: std::sync::Arc::new(|_| {}),
         };
         self.world.begin(wanted).await.expect("a run")
     }
@@ -284,6 +285,7 @@ async fn the_kill_switch_ends_what_is_on_and_latches() {
         store: day.store(),
         take_over: None,
         firing: Firing::Allowed,
+        say: std::sync::Arc::new(|_| {}),
     };
     let refused = day.world.begin(again).await.err().expect("nothing starts");
     assert_eq!(refused.exit(), 3, "{refused}");

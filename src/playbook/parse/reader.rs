@@ -161,7 +161,8 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// A field that may be left out.
+    /// A field that may be left out: not there is `Some(None)`.
+    #[allow(clippy::option_option, reason = "what cannot be read is not what is left out")]
     pub fn maybe<T: Read>(&self, reader: &mut Reader, key: &'static str) -> Option<Option<T>> {
         match self.get(key) {
             Some(node) => T::read(reader, node).map(Some),
