@@ -445,7 +445,7 @@ fn logs_of(model: &mut Model) {
 
 /// Whether the card on the table may be fired.
 pub(super) fn may_fire(model: &Model) -> bool {
-    matches!(model.arming(), Some(Arming::Ready { .. }))
+    matches!(model.arming(), Some(Arming::Ready { plan }) if plan.limits.iter().all(|limit| limit.held))
         && matches!(
             model.dialogs.last(),
             Some(Dialog::Arming {

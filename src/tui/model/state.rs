@@ -87,6 +87,8 @@ pub struct Model {
     /// The item, question or line of the step under way that the cursor is at.
     pub step_cursor: usize,
     pub dialogs: Vec<Dialog>,
+    /// When the cluster said what the card on the table shows.
+    pub armed: Option<Mark>,
     pub toast: Option<Toast>,
     pub summary: Option<String>,
     pub console: Scroll,
@@ -119,6 +121,7 @@ impl Model {
             lines: Lines::default(),
             step_cursor: 0,
             dialogs: Vec::new(),
+            armed: None,
             toast: None,
             summary: None,
             console: Scroll::default(),
@@ -279,7 +282,10 @@ impl Model {
         match &entry.fact {
             Fact::StepBegan { .. } => self.step_cursor = 0,
             Fact::StepEnded { .. } | Fact::InjectIntended { .. } => self.close_arming(),
-            Fact::Armed { .. } => self.show_card(None),
+            Fact::Armed { .. } => {
+                self.armed = Some(entry.at);
+                self.show_card(None);
+            }
             Fact::Refused { refusal, .. } => self.show_card(Some(refusal.clone())),
             Fact::TimeCorrected { seq, at, .. } => {
                 self.corrections.insert(*seq, *at);

@@ -224,7 +224,12 @@ fn letter(model: &mut Model, c: char) -> Vec<Ask> {
             return vec![Ask::Order(Order::Fire)];
         }
         (Some(Dialog::Arming { refusal: None, .. }), 'F') => {
-            model.say(Tone::Amber, "not yet: the cluster has not said what it would hit");
+            let why = if matches!(model.arming(), Some(Arming::Ready { .. })) {
+                "a limit does not hold: it cannot be fired"
+            } else {
+                "not yet: the cluster has not said what it would hit"
+            };
+            model.say(Tone::Amber, why);
         }
         (Some(Dialog::Arming { refusal: Some(_), .. }), 'f') => return ask_again(model),
         (Some(Dialog::Predictions { chosen }), 'y' | 'n' | 'x') => {
@@ -247,6 +252,8 @@ fn letter(model: &mut Model, c: char) -> Vec<Ask> {
             return vec![Ask::Order(Order::Quit)];
         }
         (Some(Dialog::Help { .. } | Dialog::Quit), 'q' | 'n' | '?') => return close(model),
+        (Some(_), 'j') => step(model, 1),
+        (Some(_), 'k') => step(model, -1),
         _ => {}
     }
     Vec::new()

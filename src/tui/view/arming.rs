@@ -1,5 +1,7 @@
 //! The arming card: what the fault would do to what, how much of it, for how long, and how it is undone; or why not.
 
+use std::time::Duration;
+
 use ratatui::text::{Line, Span};
 
 use super::pen::{Pen, wrapped};
@@ -8,7 +10,11 @@ use crate::run::{Arming, Plan, Refusal};
 use crate::text;
 use crate::tui::model::{Dialog, Lock, Model};
 use crate::tui::theme::{Ink, sign};
+use crate::tui::times;
 use crate::units::human;
+
+/// When a card is too old to be trusted without a word.
+const OLD: Duration = Duration::from_secs(30);
 
 /// The card's lines; the line to type into is drawn below them.
 pub fn lines(pen: &Pen<'_>, model: &Model, dialog: &Dialog, wide: u16) -> Vec<Line<'static>> {
@@ -23,7 +29,7 @@ pub fn lines(pen: &Pen<'_>, model: &Model, dialog: &Dialog, wide: u16) -> Vec<Li
         Some(Arming::Asked { fault, at, .. }) => {
             let said = format!(
                 "Asking the cluster what {fault} would hit: {}. Nothing is created by that.",
-                human(std::time::Duration::from_secs(model.now.since(*at).as_secs()))
+                human(Duration::from_secs(model.now.since(*at).as_secs()))
             );
             wrapped(&said, wide, pen.ink(Ink::Plain))
         }
@@ -85,6 +91,15 @@ fn card(pen: &Pen<'_>, model: &Model, plan: &Plan, lock: Lock, wide: u16) -> Vec
         Span::raw(" "),
         Span::styled(format!(" {said} "), pen.ink(ink)),
     ]));
+    // The pods that match may be others by now.
+    let asked = model.armed.map_or(Duration::ZERO, |at| model.now.since(at));
+    if asked >= OLD {
+        let said = format!(
+            "the cluster was asked {} ago; Esc, then f, asks again",
+            times::age(asked)
+        );
+        card.row("mind", &said, Ink::Amber);
+    }
     if let Some(why) = &model.production {
         card.row("cluster", &format!("looks like production: {why}"), Ink::Amber);
     }

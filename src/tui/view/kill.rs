@@ -29,7 +29,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let rows = share(
         area.height,
         &[
-            (1, wish(top.len())),
+            (2, wish(top.len())),
             (u16::from(!left.is_empty()) * 3, wish(left.len()) + 1),
             (2, wish(kill.objects.len()) + 1),
         ],

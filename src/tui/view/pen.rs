@@ -30,7 +30,10 @@ impl Pen<'_> {
         let spans: Vec<(Cow<'_, str>, Style)> = line
             .spans
             .iter()
-            .map(|span| (text::printable(&span.content), line.style.patch(span.style)))
+            .map(|span| {
+                let said = text::printable(start_of(&span.content, area.width));
+                (said, line.style.patch(span.style))
+            })
             .collect();
         let total: usize = spans.iter().map(|(said, _)| text::width(said)).sum();
         let fits = total <= usize::from(area.width);
@@ -131,6 +134,17 @@ impl Pen<'_> {
         let style = self.ink(Ink::Chosen);
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
+}
+
+/// As much of a text as can matter in so many columns, and a little more, so that it is seen to be cut: a log line may
+/// be a megabyte.
+fn start_of(said: &str, wide: u16) -> &str {
+    let most = usize::from(wide) * 16 + 64;
+    if said.len() <= most {
+        return said;
+    }
+    let end = (0..=most).rev().find(|at| said.is_char_boundary(*at));
+    &said[..end.unwrap_or(0)]
 }
 
 /// The row of `area` with this number; empty below its end.

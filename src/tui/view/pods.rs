@@ -106,8 +106,8 @@ fn widths(wide: u16) -> (usize, usize) {
     // mark 3, ready 6, state 12, restarts 5, age 6, hit 2
     let rest = wide.saturating_sub(34);
     let node = match wide {
-        0..48 => 0,
-        48..70 => 6,
+        0..60 => 0,
+        60..70 => 6,
         _ => (rest / 3).min(24),
     };
     (rest.saturating_sub(node).min(48), node)
@@ -157,13 +157,13 @@ fn one(pen: &Pen<'_>, model: &Model, pod: &PodRow, wide: u16) -> Line<'static> {
 fn shortened(name: &str, columns: usize) -> String {
     let name = text::printable(name);
     let wide = text::width(&name);
-    if wide <= columns || columns < 12 {
+    if wide <= columns || columns < 10 {
         return name.into_owned();
     }
     let tail: String = name
         .chars()
         .rev()
-        .take(8)
+        .take((columns / 2).min(8))
         .collect::<Vec<_>>()
         .into_iter()
         .rev()

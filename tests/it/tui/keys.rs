@@ -152,6 +152,33 @@ fn only_capital_f_on_the_card_fires() {
 }
 
 #[test]
+fn a_card_whose_limit_does_not_hold_cannot_be_fired() {
+    let mut stage = Stage::begun();
+    stage.reach_fault();
+    stage.press("f");
+    let mut plan = super::stage::plan();
+    plan.limits[0].held = false;
+    stage.answer(Ok(Box::new(plan)));
+    stage.asks.clear();
+    stage.press("F");
+    assert_eq!(stage.asks, []);
+    assert!(stage.shown(80, 24).contains("A LIMIT DOES NOT HOLD"));
+}
+
+#[test]
+fn an_old_card_says_so() {
+    let mut stage = Stage::begun();
+    stage.reach_card();
+    assert!(!stage.shown(80, 24).contains("asks again"));
+    stage.at(140_000);
+    assert!(
+        stage
+            .shown(80, 24)
+            .contains("asked 1m ago; Esc, then f, asks again")
+    );
+}
+
+#[test]
 fn a_refusal_lies_on_the_card_and_can_be_asked_again() {
     let mut stage = Stage::begun();
     stage.reach_fault();

@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -119,6 +120,9 @@ struct Console {
     writer: Option<Box<dyn Write + Send>>,
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
+    /// Whether nobody reads what the console sends.
+    deaf: Arc<AtomicBool>,
+    reading: std::thread::Thread,
     news: mpsc::Receiver<()>,
     notes: PathBuf,
     _folder: tempfile::TempDir,
@@ -150,7 +154,9 @@ impl Console {
         let raw = Arc::new(Mutex::new(Vec::new()));
         let (told, news) = mpsc::channel();
         let (seen, bytes) = (Arc::clone(&screen), Arc::clone(&raw));
-        std::thread::spawn(move || {
+        let deaf = Arc::new(AtomicBool::new(false));
+        let asleep = Arc::clone(&deaf);
+        let reading = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n) = reader.read(&mut buffer) {
                 if n == 0 || told.send(()).is_err() {
@@ -158,6 +164,9 @@ impl Console {
                 }
                 seen.lock().unwrap().process(&buffer[..n]);
                 bytes.lock().unwrap().extend_from_slice(&buffer[..n]);
+                while asleep.load(Ordering::SeqCst) {
+                    std::thread::park();
+                }
             }
         });
         Self {
@@ -166,6 +175,8 @@ impl Console {
             writer: Some(writer),
             screen,
             raw,
+            deaf,
+            reading: reading.thread().clone(),
             news,
             notes,
             _folder: folder,
@@ -176,21 +187,29 @@ impl Console {
         self.screen.lock().unwrap().screen().contents()
     }
 
-    /// Waits until something is so; looks again whenever the screen changes, and a few times a second for files.
+    /// Waits until something is so.
     fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
-        let mut left = PATIENCE;
+        assert!(
+            self.is_so_within(PATIENCE, so),
+            "never: {what}\n{}\n{}",
+            self.shown(),
+            self.told()
+        );
+    }
+
+    /// Looks whenever the screen changes, and a few times a second for files.
+    fn is_so_within(&self, patience: Duration, so: impl Fn(&Self) -> bool) -> bool {
+        let mut left = patience;
         let step = Duration::from_millis(50);
         while !so(self) {
-            assert!(
-                !left.is_zero(),
-                "never: {what}\n{}\n{}",
-                self.shown(),
-                self.told()
-            );
+            if left.is_zero() {
+                return false;
+            }
             if self.news.recv_timeout(step).is_err() {
                 left = left.saturating_sub(step);
             }
         }
+        true
     }
 
     fn press(&mut self, bytes: &[u8]) {
@@ -247,6 +266,30 @@ fn the_keyboard_reaches_the_console_and_the_emergency_does_not_wait_for_it() {
     });
     assert!(!console.screen.lock().unwrap().screen().hide_cursor());
     assert!(console.child.wait().unwrap().success());
+}
+
+#[test]
+fn the_kill_key_works_while_the_screen_is_stuck() {
+    let mut console = Console::start("");
+    console.until("the first frame", |c| {
+        c.shown().contains("One broker pod is killed")
+    });
+    console.deaf.store(true, Ordering::SeqCst);
+    // Whole frames, each answered by a note, until the terminal takes no more and no answer comes.
+    let stuck = (0..500).find(|round| {
+        console.press(format!("\u{c}nround {round} over\r").as_bytes());
+        !console.is_so_within(Duration::from_secs(3), |c| {
+            c.told().contains(&format!("round {round} over"))
+        })
+    });
+    assert!(stuck.is_some(), "the terminal takes whatever it is given");
+    console.press(b"\x0b");
+    console.until("the kill", |c| c.told().contains("pulled by ctrl-k"));
+    console.deaf.store(false, Ordering::SeqCst);
+    console.reading.unpark();
+    console.until("the console goes on", |c| {
+        c.shown().contains("KILL SWITCH PULLED")
+    });
 }
 
 #[test]

@@ -240,6 +240,23 @@ fn no_chinese_line_of_the_console_log_is_lost() {
 }
 
 #[test]
+fn a_line_of_a_megabyte_costs_no_more_than_what_is_seen_of_it() {
+    let mut stage = Stage::begun();
+    for n in 0..200 {
+        stage.msg(Msg::Streamed(Streamed::Log(LogLine {
+            pod: "p".to_owned(),
+            container: "c".to_owned(),
+            stamp: None,
+            text: format!("{n}{}", "\u{1b}消".repeat(100_000)),
+        })));
+    }
+    stage.press("1");
+    let shown = stage.shown(200, 50);
+    assert!(shown.contains("199␛消␛消"), "{shown}");
+    assert!(shown.contains('…'), "cut, and shown to be");
+}
+
+#[test]
 fn what_is_dropped_is_counted_on_the_screen() {
     let mut stage = Stage::begun();
     for n in 0..20_010 {
