@@ -41,7 +41,7 @@ pub struct Killing {
 
 pub(super) struct Sweep {
     pub cluster: Cluster,
-    pub latch: Latch,
+    pub latch: Arc<Latch>,
     pub run: RunId,
     /// Where manifests of what is not ours are kept before it is deleted.
     pub keep: PathBuf,

@@ -1,6 +1,7 @@
 //! One run from its beginning to its exit code, with or without a screen. Hands signals to the run.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,12 +9,13 @@ use tokio::sync::mpsc;
 
 use super::outcome::CliError;
 use super::trace::TraceLog;
-use crate::assemble::{AssembleError, Assembled, Firing, Killing, Resuming, Wanted, World};
+use crate::assemble::{AssembleError, Assembled, Firing, Killing, Resuming, Say, Wanted, World};
 use crate::headless::{Ended, Form, Lines, farewell};
 use crate::journal::Store;
 use crate::playbook::Loaded;
 use crate::ports::Seat;
 use crate::run::{Order, Unattended};
+use crate::text::printable;
 use crate::tui::theme::Look;
 use crate::tui::{self, Left, Options};
 
@@ -29,6 +31,13 @@ pub struct Playing {
 
 fn refused(error: &AssembleError) -> CliError {
     CliError::of(error).exit(error.exit())
+}
+
+fn say() -> Say {
+    Arc::new(|text| {
+        // Nobody may be listening.
+        let _ = writeln!(io::stderr(), "firedrill: {}", printable(text));
+    })
 }
 
 /// Plays one playbook.
@@ -50,6 +59,7 @@ pub fn begin(
         store: playing.store.clone(),
         take_over,
         firing,
+        say: say(),
     };
     let assembled = playing
         .runtime
@@ -64,6 +74,7 @@ pub fn resume(world: &World, playing: &Playing, id: &str, take_over: Option<Stri
         id: id.to_owned(),
         store: playing.store.clone(),
         take_over,
+        say: say(),
     };
     let assembled = playing
         .runtime

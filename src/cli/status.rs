@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::record::{RecordError, StoreArgs};
 use crate::clock;
 use crate::cluster::{ChaosKind, ChaosObject, Cluster, ClusterError};
 use crate::fault::{ChaosRef, ClusterPin, Lasting, Undo};
-use crate::journal::{JournalError, OwedDebt, Store};
+use crate::journal::{JournalError, OwedDebt};
 use crate::text::{printable, width};
 use crate::units::{DebtId, ErrorChain, FaultId, RunId, human};
 use crate::watch::{FaultSeen, Phase, Places, Survey, Unseen, survey};
@@ -35,6 +36,8 @@ pub struct StatusArgs {
     /// Answer as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Where the object of a debt was found.
@@ -164,7 +167,7 @@ async fn look(args: &StatusArgs) -> Result<Answer, StatusError> {
         None => None,
     };
     let mut owed = Vec::new();
-    for (run, live, debt) in local(&mut not_read) {
+    for (run, live, debt) in local(&args.store, &mut not_read) {
         let Undo::DeleteChaos {
             cluster: pin,
             object,
@@ -195,24 +198,16 @@ async fn look(args: &StatusArgs) -> Result<Answer, StatusError> {
 }
 
 /// Every unpaid debt of this user's journals, and whether its run is on.
-fn local(not_read: &mut Vec<Unseen>) -> Vec<(RunId, bool, OwedDebt)> {
-    let miss = |what: String, error: &JournalError| Unseen {
-        what,
-        why: ErrorChain::of(error).to_string(),
-    };
-    let store = match Store::from_env() {
-        Ok(store) => store,
+fn local(store: &StoreArgs, not_read: &mut Vec<Unseen>) -> Vec<(RunId, bool, OwedDebt)> {
+    let listed = store.store().and_then(|store| Ok((store.list()?, store)));
+    let (runs, store) = match listed {
+        Ok(listed) => listed,
         // Without a home there are no journals.
-        Err(JournalError::NoHome) => return Vec::new(),
+        Err(RecordError::Journal(JournalError::NoHome)) => return Vec::new(),
         Err(error) => {
-            not_read.push(miss("local journals".to_owned(), &error));
-            return Vec::new();
-        }
-    };
-    let runs = match store.list() {
-        Ok(runs) => runs,
-        Err(error) => {
-            not_read.push(miss("local journals".to_owned(), &error));
+            let why = ErrorChain::of(&error).to_string();
+            let what = "local journals".to_owned();
+            not_read.push(Unseen { what, why });
             return Vec::new();
         }
     };
@@ -224,7 +219,10 @@ fn local(not_read: &mut Vec<Unseen>) -> Vec<(RunId, bool, OwedDebt)> {
         let (live, owed) = match read {
             Ok(read) => read,
             Err(error) => {
-                not_read.push(miss(format!("run {id}"), &error));
+                not_read.push(Unseen {
+                    what: format!("run {id}"),
+                    why: ErrorChain::of(&error).to_string(),
+                });
                 continue;
             }
         };
@@ -296,15 +294,17 @@ fn exit_of(survey: Option<&Survey>, owed: &[Debt], not_read: &[Unseen]) -> u8 {
     }
 }
 
-fn looked_at(survey: &Survey, args_of: &Places) -> String {
+fn looked_at(survey: &Survey) -> String {
     let kinds = match survey.kinds.len() {
         1 => "1 kind".to_owned(),
         many => format!("{many} kinds"),
     };
-    match args_of {
+    match &survey.places {
         Places::AllNamespaces => format!("{kinds}, all namespaces"),
-        Places::Only(names) if names.is_empty() => format!("{kinds}, no namespace"),
-        Places::Only(names) => format!("{kinds}, namespaces {}", names.join(", ")),
+        Places::Only(names) => match names.as_slice() {
+            [one] => format!("{kinds}, namespace {one}"),
+            several => format!("{kinds}, namespaces {}", several.join(", ")),
+        },
     }
 }
 
@@ -385,10 +385,14 @@ fn verdict(survey: &Survey) -> String {
         .filter(|fault| fault.on && fault.ours)
         .count();
     let left = survey.faults.len() - on;
-    let looked = looked_at(survey, &survey.places);
+    let looked = looked_at(survey);
     let mut text = match on {
         0 if survey.kinds.is_empty() => {
             "no active fault: no kind of chaos-mesh.org is served here".to_owned()
+        }
+        0 if survey.places == Places::Only(Vec::new()) => "nothing could be looked at".to_owned(),
+        0 if !survey.unseen.is_empty() => {
+            format!("no active fault seen in {looked}; not everything could be seen")
         }
         0 => format!("no active fault in {looked}"),
         1 => format!("1 active fault ({ours} of ours) in {looked}"),

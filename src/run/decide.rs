@@ -262,6 +262,14 @@ impl Out<'_> {
                 }
                 self.abort(Why::Killed { by });
             }
+            Input::Latched { by } => {
+                if self.run.gate_closed.is_none() {
+                    self.emit(Fact::GateClosed {
+                        why: format!("latched from elsewhere: {by}"),
+                    });
+                }
+                self.abort(Why::Latched { by });
+            }
             // Only of the kill of this run: an earlier one says nothing about what came after it.
             Input::KillEnded { clear } if self.run.is_killed() => self.emit(Fact::KillEnded { clear }),
             Input::KillEnded { .. } => {}
@@ -790,10 +798,12 @@ impl Out<'_> {
             Some((_, Why::Killed { by })) if self.run.kill_clear == Some(true) => {
                 return (4, format!("killed by {by}, clean"));
             }
+            // Not everything was seen clear: that is no 4, whoever made what is left.
             Some((_, Why::Killed { by })) => {
-                let what = "its own debts are paid, not everything was seen clear";
-                return (4, format!("killed by {by}; {what}"));
+                let what = "its own debts are paid, and not everything was seen clear";
+                return (5, format!("killed by {by}; {what}"));
             }
+            Some((_, Why::Latched { by })) => return (4, format!("latched from elsewhere ({by}), clean")),
             Some((_, Why::Step { step, what }))
                 if matches!(self.run.playbook.steps.get(step.0), Some(Step::Baseline(_))) =>
             {

@@ -12,9 +12,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::DropGuard;
 
 use super::chaos_row::row;
-use super::feed::{self, Scope, Steps};
+use super::feed;
 use super::hub::Known;
 use super::pulse::Pulse;
+use super::scope::{Scope, Steps};
 use super::tasks::Tasks;
 use crate::cluster::{ApiFault, ChaosKind, ChaosObject, Cluster, known_kinds};
 use crate::ports::{ChaosRow, Freshness};

@@ -7,10 +7,11 @@ use k8s_openapi::api::core::v1::Event as CoreEvent;
 use k8s_openapi::api::events::v1::Event as NewEvent;
 use kube::Api;
 
-use super::feed::{self, Scope, Steps};
+use super::feed;
 use super::hub::{Hub, Key, Known, Told};
 use super::outlet::Outlet;
 use super::pulse::Pulse;
+use super::scope::{Scope, Steps};
 use super::tasks::Tasks;
 use crate::cluster::Cluster;
 use crate::ports::{EventLine, Freshness, Streamed};

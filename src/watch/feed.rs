@@ -6,56 +6,31 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
-use kube::api::{ListParams, WatchEvent, WatchParams};
-use kube::{Api, Resource, ResourceExt as _};
+use futures::StreamExt as _;
+use kube::api::WatchEvent;
+use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::hub::{Hub, Key, Known};
 use super::pulse::{Beat, Pulse};
+use super::scope::{Scope, Steps, WATCH, newest, number};
 use super::tasks::Tasks;
 use crate::cluster::ApiFault;
 use crate::ports::Freshness;
 use crate::units::Mark;
 
-/// The server ends a watch after so long; all times here are real time.
-const WATCH: Duration = Duration::from_secs(45);
-/// A watch that has not ended so long after it should have is dead.
+/// A watch that has not ended so long after it should have is dead. All times here are real time.
 const MARGIN: Duration = Duration::from_secs(5);
-/// Longer than this no list page and no start of a watch may take.
-const ANSWER: Duration = Duration::from_secs(10);
 /// After a gap, news are old news until nothing came for so long.
 const QUIET: Duration = Duration::from_secs(1);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Rights change rarely.
 const FORBIDDEN: Duration = Duration::from_secs(30);
-
-/// What is to be watched.
-pub(super) struct Scope<K> {
-    pub api: Api<K>,
-    /// A label selector, empty for all.
-    pub labels: String,
-    /// For people: `pods`.
-    pub what: String,
-    /// For people: `in default`, `in every namespace`.
-    pub place: String,
-    pub steps: Steps,
-}
-
-/// What listeners are told of changes that arrive together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Steps {
-    /// Every one: a state that lasted for a moment only matters.
-    Each,
-    /// What comes of them: there may be thousands.
-    Together,
-}
 
 /// Starts watching; what is read of each object is decided by `read`.
 pub(super) fn open<K, T>(
@@ -89,8 +64,6 @@ where
     hub
 }
 
-type Events<K> = Pin<Box<dyn Stream<Item = Vec<kube::Result<WatchEvent<K>>>> + Send>>;
-
 /// How a watch ended.
 enum Ended {
     /// To be taken up again from this version.
@@ -117,14 +90,6 @@ struct Feed<K, T, F> {
     /// The server's newest version after the watch was taken up again: what comes later is no old news.
     level: Option<u64>,
 }
-
-/// Servers count versions upwards; one that does not is waited for until it is quiet.
-fn number(version: Option<&str>) -> Option<u64> {
-    version.and_then(|version| version.parse().ok())
-}
-
-/// So many events are taken together at most.
-const CHUNK: usize = 512;
 
 impl<K, T, F> Feed<K, T, F>
 where
@@ -165,33 +130,12 @@ where
         }
     }
 
-    fn fault(&self, verb: &str, error: &kube::Error) -> ApiFault {
-        ApiFault::of(error, || self.right(verb))
-    }
-
-    fn right(&self, verb: &str) -> String {
-        format!("{verb} {} {}", self.scope.what, self.scope.place)
-    }
-
-    fn late(&self, verb: &str) -> ApiFault {
-        let text = format!("no answer to {}", self.right(verb));
-        ApiFault::Unreachable(crate::units::ErrorChain::message(text))
-    }
-
     /// Everything, page by page; told at once when it is complete.
     async fn list(&mut self) -> Result<String, ApiFault> {
         let mut found: BTreeMap<Key, Arc<T>> = BTreeMap::new();
         let mut token = None;
         loop {
-            let params = ListParams {
-                continue_token: token,
-                ..ListParams::default().limit(500).labels(&self.scope.labels)
-            };
-            let page = match timeout(ANSWER, self.scope.api.list(&params)).await {
-                Ok(Ok(page)) => page,
-                Ok(Err(error)) => return Err(self.fault("list", &error)),
-                Err(_) => return Err(self.late("list")),
-            };
+            let page = self.scope.page(token).await?;
             self.pulse.hear();
             for object in &page.items {
                 found.insert(key(object), Arc::new((self.read)(object)));
@@ -262,21 +206,9 @@ where
         self.prove(self.view.at, changed, self.view.unseen);
     }
 
-    async fn start(&self, version: &str) -> Result<Events<K>, ApiFault> {
-        let params = WatchParams {
-            timeout: u32::try_from(WATCH.as_secs()).ok(),
-            ..WatchParams::default().labels(&self.scope.labels)
-        };
-        match timeout(ANSWER / 2, self.scope.api.watch(&params, version)).await {
-            Ok(Ok(events)) => Ok(Box::pin(events.ready_chunks(CHUNK))),
-            Ok(Err(error)) => Err(self.fault("watch", &error)),
-            Err(_) => Err(self.late("watch")),
-        }
-    }
-
     /// Follows one connection. `version` is where to take it up again.
     async fn watch(&mut self, from: String, version: &mut Option<String>) -> Ended {
-        let mut events = match self.start(&from).await {
+        let mut events = match self.scope.watch(&from).await {
             Ok(events) => events,
             Err(ApiFault::Refused { code: 410, .. }) => return Ended::Expired,
             Err(fault) => return Ended::Lost(fault),
@@ -322,7 +254,7 @@ where
                 }
                 () = tokio::time::sleep_until(ends + MARGIN) => {
                     self.gap_from = self.gap_from.or(Some(self.proven));
-                    return Ended::Lost(self.late("watch"));
+                    return Ended::Lost(self.scope.late("watch"));
                 }
             }
         }
@@ -365,6 +297,7 @@ where
         let beat = self.beats.borrow_and_update().clone();
         if beat.comebacks != comebacks {
             self.gap_from = self.gap_from.or(Some(self.proven));
+            self.stale("the API server was not looked at for a while".to_owned());
             return true;
         }
         if let Some(why) = beat.failing {
@@ -383,7 +316,7 @@ where
         version: &mut Option<String>,
     ) -> Result<(), Ended> {
         for event in chunk {
-            let event = event.map_err(|error| Ended::Lost(self.fault("watch", &error)))?;
+            let event = event.map_err(|error| Ended::Lost(self.scope.fault("watch", &error)))?;
             let at = self.take(event)?;
             if !at.is_empty() {
                 *version = Some(at);
@@ -441,7 +374,9 @@ where
                 if status.code == 410 {
                     return Err(Ended::Expired);
                 }
-                Err(Ended::Lost(ApiFault::of_status(&status, || self.right("watch"))))
+                Err(Ended::Lost(ApiFault::of_status(&status, || {
+                    self.scope.right("watch")
+                })))
             }
         }
     }
@@ -489,16 +424,6 @@ where
         // Either is a reason to try again.
         let _ = timeout(pause, back).await;
     }
-}
-
-/// The version that the server is at.
-async fn newest<K>(api: Api<K>) -> Option<u64>
-where
-    K: Clone + DeserializeOwned + Debug,
-{
-    let params = ListParams::default().limit(1);
-    let page = timeout(ANSWER, api.list_metadata(&params)).await.ok()?.ok()?;
-    number(page.metadata.resource_version.as_deref())
 }
 
 fn key<K: Resource>(object: &K) -> Key {

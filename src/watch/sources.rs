@@ -12,13 +12,14 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use super::endpoints::{ServiceSeen, SliceSeen};
-use super::feed::{self, Scope, Steps};
+use super::feed;
 use super::hub::{Hub, Told};
 use super::logs::Logs;
 use super::outlet::Outlet;
 use super::owners::{Owner, OwnerKind};
 use super::pods::PodSeen;
 use super::pulse::Pulse;
+use super::scope::{Scope, Steps};
 use super::tasks::Tasks;
 use crate::clock::Clock;
 use crate::cluster::Cluster;

@@ -241,21 +241,23 @@ impl Look<'_> {
         self.missed.entry((place, why)).or_default().insert(plural);
     }
 
-    /// One line a place, whatever the number of kinds.
+    /// One line for all places that lack the same.
     fn say_missed(&mut self, kinds: usize) {
+        let mut lines: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for ((place, why), plurals) in std::mem::take(&mut self.missed) {
-            let place = place.map_or_else(
-                || "every namespace".to_owned(),
-                |name| format!("namespace {name}"),
-            );
             let what = if plurals.len() == kinds {
-                format!("all {kinds} kinds in {place}")
+                format!("all {kinds} kinds")
             } else {
-                let list: Vec<String> = plurals.into_iter().collect();
-                format!("{} in {place}", list.join(", "))
+                plurals.into_iter().collect::<Vec<_>>().join(", ")
             };
-            self.unseen.push(Unseen { what, why });
+            let place = place.unwrap_or_else(|| "every namespace".to_owned());
+            lines.entry((what, why)).or_default().push(place);
         }
+        let unseen = lines.into_iter().map(|((what, why), places)| Unseen {
+            what: format!("{what} in {}", places.join(", ")),
+            why,
+        });
+        self.unseen.extend(unseen);
     }
 }
 

@@ -1,9 +1,11 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
+mod drive;
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
+#[cfg(feature = "sim")]
 mod inject;
 #[cfg(feature = "sim")]
 mod inject_rbac;
@@ -13,6 +15,7 @@ mod inject_stage;
 mod inject_storms;
 mod journal;
 mod journal_samples;
+#[cfg(feature = "sim")]
 mod kill;
 mod laws;
 mod playbook;
@@ -20,6 +23,10 @@ mod playbook_command;
 mod playbook_schema;
 #[cfg(feature = "sim")]
 mod playbook_sim;
+#[cfg(feature = "sim")]
+mod laws_stage;
+#[cfg(feature = "sim")]
+mod laws_world;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]

@@ -57,7 +57,7 @@ async fn nothing_on_says_what_was_looked_at() {
     assert!(
         narrow
             .text
-            .contains("no active fault in 17 kinds, namespaces default"),
+            .contains("no active fault in 17 kinds, namespace default"),
         "{}",
         narrow.text
     );
@@ -133,7 +133,7 @@ async fn what_cannot_be_seen_is_not_nothing() {
     assert!(
         viewer
             .text
-            .contains("NOT SEEN  all 17 kinds in namespace default: no right to list"),
+            .contains("NOT SEEN  all 17 kinds in chaos-mesh, default, kube-node-lease, kube-public, kube-system: no right to list"),
         "{}",
         viewer.text
     );

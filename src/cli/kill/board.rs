@@ -2,7 +2,8 @@
 //! Everything from outside is made printable here. A closed pipe is the reader's choice.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::mem::{Discriminant, discriminant};
 
 use super::places::Heard;
@@ -12,7 +13,7 @@ use crate::text::{printable, width};
 
 /// What standard output gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Lines,
     Table,
 }
@@ -49,15 +50,15 @@ fn on(context: &str) -> String {
 }
 
 impl Board {
-    pub fn new(json: bool, people: bool) -> Self {
+    pub fn new(form: Form) -> Self {
         Self {
-            form: if json { Form::Lines } else { Form::Table },
+            form,
             verdicts: BTreeMap::new(),
             said: BTreeMap::new(),
             unseen: Vec::new(),
             clear: None,
             took_ms: 0,
-            people,
+            people: io::stderr().is_terminal(),
         }
     }
 
@@ -161,22 +162,15 @@ impl Board {
             } else {
                 format!("  on {}", printable(&verdict.targets.join(", ")))
             };
-            out.push_str(&format!(
-                "{word}{pad}  {}{}{targets}\n",
-                on(&key.0),
-                name(verdict)
-            ));
+            // Writing into a string cannot fail.
+            let _ = writeln!(out, "{word}{pad}  {}{}{targets}", on(&key.0), name(verdict));
             if let Some(next) = &verdict.next {
-                out.push_str(&format!("    next: {}\n", printable(next)));
+                let _ = writeln!(out, "    next: {}", printable(next));
             }
         }
         for (context, what, why) in &self.unseen {
-            out.push_str(&format!(
-                "not seen: {}{} ({})\n",
-                on(context),
-                printable(what),
-                printable(why)
-            ));
+            let (what, why) = (printable(what), printable(why));
+            let _ = writeln!(out, "not seen: {}{what} ({why})", on(context));
         }
         #[allow(clippy::cast_precision_loss, reason = "for people, in seconds")]
         let took = self.took_ms as f64 / 1000.0;
@@ -185,11 +179,8 @@ impl Board {
             self.proven(),
             self.verdicts.len()
         );
-        out.push_str(&if clear {
-            format!("all clear: {count}\n")
-        } else {
-            format!("NOT all clear: {count}\n")
-        });
+        let not = if clear { "" } else { "NOT " };
+        let _ = writeln!(out, "{not}all clear: {count}");
         out
     }
 }

@@ -5,17 +5,17 @@ mod board;
 mod owed;
 mod places;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use board::Board;
-use places::{Heard, Place, Shared};
+use board::{Board, Form};
+use places::{Heard, Others, Place, Shared};
 
 use crate::guard::{Effect, Force, KillRequest};
 use crate::journal::Store;
@@ -121,7 +121,7 @@ fn request(args: &KillArgs) -> KillRequest {
 }
 
 async fn run(args: KillArgs) -> ExitCode {
-    let mut board = Board::new(args.json, io::stderr().is_terminal());
+    let mut board = Board::new(if args.json { Form::Lines } else { Form::Table });
     let store = store(&mut board);
     let (hear, mut heard) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::new(store.clone(), request(&args), hear));
@@ -136,18 +136,19 @@ async fn run(args: KillArgs) -> ExitCode {
     };
     let mut journals = tokio::task::spawn_blocking(move || owed::unpaid(&store, &looking));
     let whole = async {
-        match tokio::time::timeout(JOURNALS_FIRST, &mut journals).await {
-            Ok(owed) => {
-                let owed = owed.unwrap_or_default();
-                shared.sweep(first, owed, args.context.is_none()).await;
-            }
-            Err(_) => {
-                shared.say("local journals are still being read; the sweep begins without them");
-                shared.sweep(first, owed::Unpaid::default(), false).await;
-                let owed = journals.await.unwrap_or_default();
-                shared.sweep_owed(owed).await;
-            }
+        let others = match args.context {
+            Some(_) => Others::LeftAlone,
+            None => Others::Swept,
+        };
+        if let Ok(owed) = tokio::time::timeout(JOURNALS_FIRST, &mut journals).await {
+            shared.sweep(first, owed.unwrap_or_default(), others).await;
+            return;
         }
+        shared.say("local journals are still being read; the sweep begins without them");
+        shared
+            .sweep(first, owed::Unpaid::default(), Others::LeftAlone)
+            .await;
+        shared.sweep_owed(journals.await.unwrap_or_default()).await;
     };
     tokio::pin!(whole);
     let mut stop = Stop::new();
@@ -192,36 +193,35 @@ enum Ended {
 }
 
 /// Ctrl-C and SIGTERM end the watching; a terminal that goes away ends nothing.
-struct Stop(
-    Vec<tokio::signal::unix::Signal>,
-    Option<tokio::signal::unix::Signal>,
-);
+struct Stop {
+    obeyed: Vec<Signal>,
+    /// Heard, so that it does not end the process.
+    _hangup: Option<Signal>,
+}
 
 impl Stop {
     fn new() -> Self {
         let listen = |kind| signal(kind).ok();
-        Self(
-            [SignalKind::interrupt(), SignalKind::terminate()]
+        Self {
+            obeyed: [SignalKind::interrupt(), SignalKind::terminate()]
                 .into_iter()
                 .filter_map(listen)
                 .collect(),
-            // Heard and not obeyed.
-            listen(SignalKind::hangup()),
-        )
+            _hangup: listen(SignalKind::hangup()),
+        }
     }
 
     async fn asked(&mut self) {
-        let _stays_registered = &self.1;
-        if self.0.is_empty() {
+        if self.obeyed.is_empty() {
             return std::future::pending().await;
         }
-        let told = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
+        let told = self.obeyed.iter_mut().map(|signal| Box::pin(signal.recv()));
         futures::future::select_all(told).await;
     }
 }
 
-/// What is told about one cluster, with the name by which people know it.
 impl Heard {
+    /// What was told, with the name by which people know the cluster.
     fn line(&self) -> serde_json::Value {
         let mut line = serde_json::to_value(&self.tells).unwrap_or_default();
         if let Some(map) = line.as_object_mut() {

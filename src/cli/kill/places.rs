@@ -65,6 +65,21 @@ pub(super) struct Shared {
     records: Mutex<Vec<KillRecord>>,
 }
 
+/// Whether clusters are swept that nobody named, because something is owed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    Swept,
+    LeftAlone,
+}
+
+/// Whether a cluster that was not reached is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum There {
+    Perhaps,
+    /// An embedded one whose process is gone.
+    NoMore,
+}
+
 /// Why a cluster was not swept.
 struct Unreached {
     why: String,
@@ -117,12 +132,12 @@ impl Shared {
     }
 
     /// Sweeps the first place, and every cluster where something is owed if those are meant as well.
-    pub async fn sweep(self: &Arc<Self>, first: Place, owed: Unpaid, others: bool) {
+    pub async fn sweep(self: &Arc<Self>, first: Place, owed: Unpaid, others: Others) {
         self.tell_unread(&owed);
         self.latch_known(&owed);
         let by_cluster = by_cluster(owed.debts);
         let mut sweeps = vec![self.sweep_one(first, &by_cluster)];
-        for debts in by_cluster.values().filter(|_| others) {
+        for debts in by_cluster.values().filter(|_| others == Others::Swept) {
             sweeps.push(self.sweep_one(Place::of(pin(&debts[0])), &by_cluster));
         }
         let reached = futures::future::join_all(sweeps).await;
@@ -307,17 +322,22 @@ impl Shared {
             let record = self
                 .is_real()
                 .then(|| KillRecord::start(&self.store, &self.request.by));
-            let embedded = locked(&self.vanished).contains(&pin(&debts[0]).uid);
+            let there = if locked(&self.vanished).contains(&pin(&debts[0]).uid) {
+                There::NoMore
+            } else {
+                There::Perhaps
+            };
+            let over = there == There::NoMore;
             let mut summary = KillSummary {
-                all_clear: embedded,
+                all_clear: over,
                 objects: debts.len(),
-                proven: if embedded { debts.len() } else { 0 },
+                proven: if over { debts.len() } else { 0 },
                 not_seen: Vec::new(),
                 took_ms: u64::try_from(self.clock.mark().elapsed().as_millis()).unwrap_or(u64::MAX),
             };
             let context = pin(&debts[0]).context.clone();
             for debt in debts {
-                let tells = KillTells::Object(Box::new(unclaimed(debt, embedded)));
+                let tells = KillTells::Object(Box::new(unclaimed(debt, there)));
                 if let Some(record) = &record {
                     record.take(&tells);
                 }
@@ -325,7 +345,7 @@ impl Shared {
             }
             summary
                 .not_seen
-                .extend((!embedded).then(|| format!("everything in {context}")));
+                .extend((!over).then(|| format!("everything in {context}")));
             let ended = KillTells::Ended(summary);
             if let Some(record) = &record {
                 record.take(&ended);
@@ -390,15 +410,16 @@ fn is_embedded(pin: &ClusterPin) -> bool {
     }
 }
 
-fn unclaimed(debt: KnownDebt, embedded: bool) -> ObjectVerdict {
+fn unclaimed(debt: KnownDebt, there: There) -> ObjectVerdict {
     let Undo::DeleteChaos {
         cluster, object, uid, ..
     } = debt.debt.undo;
-    let (gone, next) = if embedded {
-        (Gone::Proven, None)
-    } else {
-        let why = "its cluster could not be reached".to_owned();
-        (Gone::Unknown { why }, Some(words::delete(&cluster, &object)))
+    let (gone, next) = match there {
+        There::NoMore => (Gone::Proven, None),
+        There::Perhaps => {
+            let why = "its cluster could not be reached".to_owned();
+            (Gone::Unknown { why }, Some(words::delete(&cluster, &object)))
+        }
     };
     ObjectVerdict {
         object,

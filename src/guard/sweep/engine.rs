@@ -13,7 +13,8 @@ use super::books::Known;
 use super::debts::DebtState;
 use super::keep::Keeper;
 use super::requests::{self, Again, Done, Work};
-use super::seeing::{Round, Scope, Watching};
+use super::rounds::Round;
+use super::seeing::{Scope, Watching};
 use super::telling::Told;
 use super::{Effect, KillRequest};
 use crate::clock::{self, Clock};
@@ -213,12 +214,11 @@ impl<'a> Sweep<'a> {
     ) {
         use crate::cluster::ApiFault as Fault;
         match outcome {
-            Ok(()) => {}
             // There is no such namespace: nobody looks there either.
             Err(Fault::NotFound) if namespace == CHAOS_MESH_NAMESPACE => {
                 self.told.once(format!("other machines look for the latch in {CHAOS_MESH_NAMESPACE}, and there is no such namespace"));
             }
-            Err(Fault::NotFound) => {}
+            Ok(()) | Err(Fault::NotFound) => {}
             Err(fault @ (Fault::Forbidden { .. } | Fault::Refused { code: 400..=428, .. })) => {
                 self.told.once(format!("other machines were not told: {fault}"));
             }

@@ -7,7 +7,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::timeout;
 
-use super::seeing::{ScopeIx, Wait};
+use super::rounds::Wait;
+use super::seeing::ScopeIx;
 use crate::cluster::{ApiFault, ChaosKind, ChaosObject, Cluster, Deleted, Removal, Removed};
 use crate::fault::ChaosRef;
 use crate::guard::latch::{Closed, LatchError};

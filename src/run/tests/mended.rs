@@ -206,7 +206,7 @@ fn the_end_of_an_earlier_kill_is_not_the_end_of_this_one() {
         },
     );
     bench.feed(14, Input::KillEnded { clear: false });
-    assert_eq!(bench.exit(), Some(4));
+    assert_eq!(bench.exit(), Some(5));
     let clean = |fact: &Fact| matches!(fact, Fact::RunEnded { summary, .. } if summary.contains("clean"));
     assert_eq!(
         count(&bench, clean),

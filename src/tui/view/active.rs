@@ -116,7 +116,7 @@ fn fault(pen: &Pen<'_>, model: &Model, fired: &Fired, room: usize) -> Line<'stat
         Span::styled(format!("{mark} "), pen.ink(ink)),
         Span::styled(format!("{}  ", fired.debt.fault), pen.ink(Ink::Strong)),
     ];
-    let tail = format!("  {on_for}  {}  {word}", left(model, fired));
+    let tail = format!("  {on_for}  {}{word}", left(model, fired));
     let taken = width_of(&Line::from(head.clone())) + text::width(&tail);
     let said = text::printable(&what(model, fired)).into_owned();
     let said = text::clip(&said, room.saturating_sub(taken)).into_owned();
@@ -174,7 +174,7 @@ fn state(fired: &Fired) -> (&'static str, Ink, String) {
     }
     match (fired.injected, fired.settled) {
         // It happens once: what is left is the object.
-        (Some(_), _) if is_one_shot(fired) => (sign::ON, Ink::Amber, "done, object left".to_owned()),
+        (Some(_), _) if is_one_shot(fired) => (sign::ON, Ink::Amber, "object left".to_owned()),
         (Some(_), _) => (sign::ON, Ink::Wrong, "ON".to_owned()),
         (None, None) => (sign::MOVING, Ink::Amber, "being injected".to_owned()),
         (None, Some(_)) => (sign::UNKNOWN, Ink::Amber, "not known whether it is on".to_owned()),
@@ -184,16 +184,16 @@ fn state(fired: &Fired) -> (&'static str, Ink, String) {
 /// When it ends by itself.
 fn left(model: &Model, fired: &Fired) -> String {
     if is_one_shot(fired) {
-        return "one-shot".to_owned();
+        return "one-shot, ".to_owned();
     }
     let Some(clock) = fired.debt.own_clock else {
-        return "no clock of its own".to_owned();
+        return "no clock of its own  ".to_owned();
     };
     let from = fired.injected.unwrap_or(fired.intended);
     let left = clock.saturating_sub(model.now.since(from));
     if left.is_zero() {
-        format!("its {} are over", human(clock))
+        format!("its {} are over  ", human(clock))
     } else {
-        format!("{} left", times::clock(left))
+        format!("{} left  ", times::clock(left))
     }
 }

@@ -97,10 +97,10 @@ fn widths(wide: u16) -> (usize, usize, usize) {
 fn head(pen: &Pen<'_>, wide: u16) -> Line<'static> {
     let (name, action, phase) = widths(wide);
     let said = if action == 0 {
-        format!("   {} whose      age injected", cell("object", name))
+        format!("   {} whose     age injected", cell("object", name))
     } else {
         format!(
-            "   {} {} whose      age     left injected{}",
+            "   {} {} whose     age     left injected{}",
             cell("object", name),
             cell("action", action.saturating_sub(1)),
             cell(" phase", phase)
@@ -114,7 +114,9 @@ fn one(pen: &Pen<'_>, model: &Model, row: &ChaosRow, wide: u16) -> Line<'static>
     let (mark, ink) = if row.deleting {
         (sign::MOVING, Ink::Amber)
     } else if row.injected.0 > 0 && !row.ended {
-        (sign::ON, Ink::Wrong)
+        // What happens once is not on any more: only its object is left.
+        let once = matches!(row.action.as_str(), "pod-kill" | "container-kill");
+        (sign::ON, if once { Ink::Amber } else { Ink::Wrong })
     } else {
         (sign::OFF, Ink::Amber)
     };

@@ -70,7 +70,7 @@ pub fn panel(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         let line = one(pen, model, pod, place.width);
         let hidden = pods.len().saturating_sub(room);
         if hidden > 0 && row + 1 == room {
-            let more = pen.more(hidden);
+            let more = Line::styled(format!("+{hidden} "), pen.ink(Ink::Faint));
             pen.both(place, &line, &more);
         } else {
             pen.line(place, &line);

@@ -1,10 +1,14 @@
 //! What local journals say is owed is never dropped in silence.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use firedrill::clock;
 use firedrill::fault::Gone;
 use firedrill::guard::{KillRequest, KnownDebt};
 use firedrill::units::Stamp;
 
+use super::proxy::{Does, Proxy};
 use super::support::{Ground, debt, delay, request};
 
 fn long_ago() -> Option<Stamp> {
@@ -88,7 +92,16 @@ async fn a_debt_is_paid_by_its_object_and_by_nothing_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_that_may_still_be_under_way_is_waited_out() {
     let ground = Ground::start().await;
-    let cluster = ground.cluster().await;
+    let lists = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&lists);
+    let proxy = Proxy::start(&ground, move |method, path| {
+        if method == "GET" && path.contains("/networkchaos?") && !path.contains("watch=") {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        Does::Forward
+    })
+    .await;
+    let cluster = proxy.cluster().await;
     let known = KnownDebt {
         intended: Some(clock::wall()),
         ..debt(cluster.pin(), "NetworkChaos", "late", None).into()
@@ -98,18 +111,8 @@ async fn a_create_that_may_still_be_under_way_is_waited_out() {
         ..request()
     };
     let late = async {
-        // Two empty lists have been seen by now, and the latch in the cluster.
-        ground
-            .until(|world| {
-                let leases = &firedrill::sim::world::resource::LEASES;
-                !world
-                    .list(leases, &firedrill::sim::world::ListQuery::default())
-                    .unwrap()
-                    .items
-                    .is_empty()
-            })
-            .await;
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        // The watch's list and more rounds than would do without a debt.
+        ground.until(|_| lists.load(Ordering::SeqCst) >= 5).await;
         ground.make("NetworkChaos", ("default", "late"), delay());
     };
     let (said, ()) = tokio::join!(ground.kill_on(&cluster, request), late);

@@ -83,7 +83,7 @@ fn a_fault_is_on_and_the_clock_runs() {
 #[test]
 fn the_end_of_a_run() {
     let mut stage = Stage::begun();
-    stage.to_end();
+    stage.to_debrief();
     stage
         .at(130_000)
         .press(" ")
