@@ -12,16 +12,19 @@ use crossterm::event::{self, Event};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
-use super::keys::{Chord, Chords};
+use super::chords::{Chord, Chords};
 use super::update::Msg;
 use crate::ports::KillSwitch;
 use crate::run::Order;
 
-/// How long the thread waits for a key before it looks whether the size changed.
+/// How long the thread waits for a key before it looks whether the size changed or the console left.
 const LOOK: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
 };
+
+/// How long crossterm may look; with no time at all it does not look.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// What the emergency keys act on.
 #[derive(Clone)]
@@ -85,16 +88,15 @@ fn read(fd: &OwnedFd, hands: &Hands, out: &mpsc::UnboundedSender<Msg>, stop: &At
     while !stop.load(Ordering::SeqCst) {
         let mut fds = [PollFd::new(fd, PollFlags::IN)];
         match poll(&mut fds, Some(&LOOK)) {
-            Ok(_) => {}
-            // A signal, most likely that the size changed.
-            Err(rustix::io::Errno::INTR) => {}
+            // A signal is most likely that the size changed.
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
         if fds[0].revents().intersects(gone) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        while event::poll(Duration::ZERO)? {
+        while event::poll(GLANCE)? {
             let msg = match event::read()? {
                 Event::Key(key) => match chords.take(&key) {
                     Some(chord) => {

@@ -2,7 +2,8 @@
 
 use crossterm::event::KeyEvent;
 
-use super::keys::{self, Act, Chord, Screen};
+use super::chords::Chord;
+use super::keys::{self, Act, Screen};
 use super::model::{Dialog, Feed, Leaving, Lines, Lock, Model, Sight, Tone};
 use crate::playbook::Step;
 use crate::ports::{KillTells, Streamed};

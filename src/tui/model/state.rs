@@ -9,8 +9,9 @@ use crate::fault::ClusterPin;
 use crate::ports::{ChaosRow, CheckNow, EventLine, LogLine, PodRow, Streamed};
 use crate::report::words::Names;
 use crate::run::{Arming, Entry, Fact, Injected, Run, Why};
+use crate::tui::chords::Chords;
 use crate::tui::console_log::Scroll;
-use crate::tui::keys::{Chords, Screen};
+use crate::tui::keys::Screen;
 use crate::tui::theme::Look;
 use crate::units::{CheckId, Mark, RunId, Stamp};
 

@@ -204,9 +204,8 @@ fn step(model: &mut Model, by: isize) {
 fn tab(model: &mut Model) {
     match model.dialogs.last_mut() {
         Some(Dialog::Note { tags, chosen, .. }) => {
-            if !tags.remove(chosen) {
-                tags.insert(*chosen);
-            }
+            let now = BTreeSet::from([*chosen]);
+            *tags = tags.symmetric_difference(&now).copied().collect();
         }
         Some(Dialog::Correct(correction)) => {
             correction.field = match correction.field {

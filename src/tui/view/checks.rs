@@ -9,27 +9,44 @@ use crate::evidence::{Expect, Observed, Verdict};
 use crate::playbook::{Check, Probe};
 use crate::run::Run;
 use crate::text;
+use crate::tui::layout::stack;
 use crate::tui::model::Model;
 use crate::tui::theme::{Ink, sign};
 use crate::tui::times;
 use crate::units::human;
 
-/// Rows that the panel would like, heading included.
+/// Rows that the panel would like, heading included: those that are not measured share one.
 pub fn wish(model: &Model) -> u16 {
-    let checks = model
-        .run
-        .as_ref()
-        .map_or(0, |run| run.playbook.all_checks().len());
-    u16::try_from(checks).unwrap_or(u16::MAX).saturating_add(1)
+    let Some(run) = &model.run else {
+        return 2;
+    };
+    let checks = run.playbook.all_checks();
+    let silent = checks
+        .iter()
+        .filter(|check| run.not_measured.contains_key(&check.id))
+        .count();
+    let rows = checks.len() - silent + usize::from(silent > 0);
+    u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(1)
 }
 
 pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let area = pen.panel(area, "STEADY STATE");
-    let checks = model
-        .run
-        .as_ref()
-        .map_or_else(Vec::new, |run| run.playbook.all_checks());
-    list(pen, model, area, checks);
+    let Some(run) = &model.run else {
+        return;
+    };
+    let (silent, told): (Vec<Check>, Vec<Check>) = run
+        .playbook
+        .all_checks()
+        .into_iter()
+        .partition(|check| run.not_measured.contains_key(&check.id));
+    let foot = u16::from(!silent.is_empty() && area.height > 1);
+    let parts = stack(area, &[area.height - foot, foot]);
+    list(pen, model, parts[0], told);
+    if foot > 0 {
+        let names: Vec<&str> = silent.iter().map(|check| check.id.as_str()).collect();
+        let said = format!(" {} not measured: {}", sign::NOT_MEASURED, names.join(", "));
+        pen.line(parts[1], &Line::styled(said, pen.ink(Ink::Amber)));
+    }
 }
 
 /// Some checks, the broken ones first where not all have room.
@@ -46,16 +63,17 @@ pub fn list(pen: &mut Pen<'_>, model: &Model, area: Rect, mut checks: Vec<Check>
             Some(Verdict::Holds) => 2,
         });
     }
+    let hidden = checks.len().saturating_sub(rows);
     for (row, check) in checks.iter().take(rows).enumerate() {
         let line = one(pen, model, run, check, usize::from(area.width));
-        pen.line(row_of(area, row), &line);
-    }
-    if checks.len() > rows && rows > 0 {
-        let hidden = checks.len() - rows;
-        let at = row_of(area, rows - 1);
-        let more = Line::styled(format!("+{hidden} "), pen.ink(Ink::Faint));
-        let line = one(pen, model, run, &checks[rows - 1], usize::from(area.width));
-        pen.both(at, &line, &more);
+        let last = hidden > 0 && row + 1 == rows;
+        let more = if last {
+            format!("+{hidden} ")
+        } else {
+            String::new()
+        };
+        let more = Line::styled(more, pen.ink(Ink::Faint));
+        pen.both(row_of(area, row), &line, &more);
     }
 }
 

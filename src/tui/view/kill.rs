@@ -37,7 +37,13 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let parts = stack(area, &rows);
     pen.lines(parts[0], &top, 0);
     if !left.is_empty() && !parts[1].is_empty() {
-        let inner = pen.panel(parts[1], "WHAT TO DO ABOUT THE REST");
+        let clear = matches!(&kill.ended, Some((_, summary)) if summary.all_clear);
+        let heading = if clear {
+            "WHAT NEXT"
+        } else {
+            "WHAT TO DO ABOUT THE REST"
+        };
+        let inner = pen.panel(parts[1], heading);
         pen.lines(inner, &left, 0);
     }
     objects(pen, model, parts[2]);

@@ -324,20 +324,15 @@ fn over(pen: &Pen<'_>, model: &Model, run: &Run, wide: u16) -> Now {
         lines: Vec::new(),
         focus: 0,
     };
-    let heading = match &run.ended {
-        Some((at, exit)) => {
-            let ink = if *exit == 0 { Ink::Good } else { Ink::Amber };
-            let said = model.summary.as_deref().unwrap_or_default();
-            part.say(
-                &format!("{said} (exit {exit}, after {})", human(at.elapsed())),
-                ink,
-            );
-            "THE RUN IS OVER"
-        }
-        None => {
-            part.say("The run's driver is gone; no more facts will come.", Ink::Wrong);
-            "NO DRIVER"
-        }
+    let heading = if let Some((at, exit)) = &run.ended {
+        let ink = if *exit == 0 { Ink::Good } else { Ink::Amber };
+        let said = model.summary.as_deref().unwrap_or_default();
+        let took = human(at.elapsed());
+        part.say(&format!("{said} (exit {exit}, after {took})"), ink);
+        "THE RUN IS OVER"
+    } else {
+        part.say("The run's driver is gone; no more facts will come.", Ink::Wrong);
+        "NO DRIVER"
     };
     let owed: Vec<String> = run.owed().map(|debt| debt.summary.clone()).collect();
     if !owed.is_empty() {

@@ -107,7 +107,7 @@ fn widths(wide: u16) -> (usize, usize) {
     let rest = wide.saturating_sub(34);
     let node = match wide {
         0..48 => 0,
-        48..70 => 5,
+        48..70 => 6,
         _ => (rest / 3).min(24),
     };
     (rest.saturating_sub(node).min(48), node)

@@ -130,7 +130,7 @@ fn ctrl_c_escalates_and_is_obeyed_once() {
     let mut stage = Stage::begun();
     let asks = update(
         &mut stage.model,
-        Msg::Obeyed(firedrill::tui::keys::Chord::Kill("ctrl-k")),
+        Msg::Obeyed(firedrill::tui::chords::Chord::Kill("ctrl-k")),
     );
     assert_eq!(asks, []);
     assert!(stage.model.kill.is_at_work());

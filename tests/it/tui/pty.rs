@@ -302,6 +302,34 @@ fn a_panic_elsewhere_pulls_the_switch_and_leaves_the_screen_whole() {
     assert!(!console.shown().contains("fell over"), "{}", console.shown());
 }
 
+/// A reader that waits for edges loses a key that comes together with a change of size, the kill key too.
+#[test]
+fn no_key_is_lost_while_the_size_changes() {
+    let mut console = Console::start("");
+    console.until("the first frame", |c| {
+        c.shown().contains("One broker pod is killed")
+    });
+    for round in 0_u16..30 {
+        let rows = 24 + round % 2;
+        let size = PtySize {
+            rows,
+            cols: 80,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        console
+            .screen
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(some(rows), some(80));
+        console.master.as_ref().unwrap().resize(size).unwrap();
+        console.press(b"\x0b");
+        let pulls = usize::from(round) + 1;
+        console.until("the kill key", |c| c.told().matches("pulled").count() == pulls);
+    }
+}
+
 #[test]
 fn a_new_size_is_drawn_at_once() {
     let console = Console::start("");
