@@ -20,22 +20,18 @@ fn scene(act: Act) -> Stage {
     let mut stage = Stage::begun();
     match act {
         Act::Mark => {
-            stage.to_checklist();
+            stage.reach_checklist();
         }
         Act::Arm => {
-            stage.to_fault();
+            stage.reach_fault();
         }
-        Act::Up | Act::PageUp | Act::Top => {
-            stage.to_impact();
+        Act::Up | Act::PageUp | Act::Top | Act::Go(Screen::Run) | Act::Pin | Act::Events => {
+            stage.reach_impact();
             stage.press("4");
         }
         Act::Down | Act::PageDown | Act::Bottom => {
-            stage.to_impact();
+            stage.reach_impact();
             stage.press("6g");
-        }
-        Act::Go(Screen::Run) | Act::Pin | Act::Events => {
-            stage.to_impact();
-            stage.press("4");
         }
         Act::Correct => {
             stage.press("6");
@@ -47,7 +43,7 @@ fn scene(act: Act) -> Stage {
             stage.press("4/x").enter_key();
         }
         _ => {
-            stage.to_impact();
+            stage.reach_impact();
         }
     }
     stage
@@ -84,7 +80,7 @@ fn the_kill_key_works_and_is_shown_on_every_screen_and_in_every_dialog() {
         for screen in ["1", "2", "3", "4", "5", "6", "7", "8"] {
             for dialog in dialogs {
                 let mut stage = Stage::begun();
-                stage.to_impact();
+                stage.reach_impact();
                 stage.press(screen).press(dialog);
                 for (columns, rows) in SIZES {
                     let shown = stage.shown(columns, rows);
@@ -107,7 +103,7 @@ fn the_kill_key_works_and_is_shown_on_every_screen_and_in_every_dialog() {
         ..Start::default()
     };
     let mut stage = Stage::begun_with(start, playbook());
-    stage.to_card();
+    stage.reach_card();
     stage.asks.clear();
     stage.key(KeyCode::Char('k'), KeyModifiers::CONTROL);
     assert_eq!(stage.asks, [Ask::Kill("ctrl-k")]);
@@ -116,7 +112,7 @@ fn the_kill_key_works_and_is_shown_on_every_screen_and_in_every_dialog() {
 #[test]
 fn ctrl_c_escalates_and_is_obeyed_once() {
     let mut stage = Stage::begun();
-    stage.to_impact();
+    stage.reach_impact();
     stage.asks.clear();
     stage.key(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(stage.asks, [Ask::Order(Order::Quit)]);
@@ -139,7 +135,7 @@ fn ctrl_c_escalates_and_is_obeyed_once() {
 #[test]
 fn only_capital_f_on_the_card_fires() {
     let mut stage = Stage::begun();
-    stage.to_fault();
+    stage.reach_fault();
     stage.asks.clear();
     stage.press("F");
     assert_eq!(stage.asks, [], "nothing is armed");
@@ -158,7 +154,7 @@ fn only_capital_f_on_the_card_fires() {
 #[test]
 fn a_refusal_lies_on_the_card_and_can_be_asked_again() {
     let mut stage = Stage::begun();
-    stage.to_fault();
+    stage.reach_fault();
     stage.press("f");
     stage.answer(Err(Refusal {
         why: "too many pods".to_owned(),
@@ -181,7 +177,7 @@ fn production_wants_its_name_typed() {
         ..Start::default()
     };
     let mut stage = Stage::begun_with(start, playbook());
-    stage.to_card();
+    stage.reach_card();
     stage.asks.clear();
     stage.press("F");
     assert_eq!(stage.asks, [], "locked");
@@ -200,7 +196,7 @@ fn production_wants_its_name_typed() {
 #[test]
 fn notes_answers_scores_overrides_and_corrections_reach_the_engine() {
     let mut stage = Stage::begun();
-    stage.to_impact();
+    stage.reach_impact();
     stage.asks.clear();
     stage.press("n重连很慢");
     stage.key(KeyCode::Down, KeyModifiers::NONE);
@@ -284,7 +280,7 @@ fn commands_are_found_by_a_part_of_their_name() {
 #[test]
 fn a_quit_waits_for_what_is_owed_and_then_goes_by_itself() {
     let mut stage = Stage::begun();
-    stage.to_impact();
+    stage.reach_impact();
     stage.press("q");
     stage.asks.clear();
     stage.enter_key();

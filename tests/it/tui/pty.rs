@@ -22,7 +22,7 @@ use super::stage::{RUN, pin, playbook, pods};
 const NOTES: &str = "FIREDRILL_TEST_NOTES";
 const MISHAP: &str = "FIREDRILL_TEST_MISHAP";
 /// Long enough for a machine that is busy with six builds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn some(n: u16) -> std::num::NonZeroU16 {
     std::num::NonZeroU16::new(n).unwrap()

@@ -23,7 +23,7 @@ const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\r\n\t\u{202e}gnp\u{
 #[test]
 fn nothing_from_outside_can_drive_the_terminal() {
     let mut stage = Stage::begun();
-    stage.to_card();
+    stage.reach_card();
     stage.look(Sight::Pods(
         Freshness::Stale {
             since: firedrill::units::Mark::ZERO,
@@ -85,25 +85,25 @@ fn scene(which: u8) -> Stage {
     match which {
         0 => {}
         1 => {
-            stage.to_checklist();
+            stage.reach_checklist();
         }
         2 => {
-            stage.to_baseline();
+            stage.reach_baseline();
         }
         3 => {
-            stage.to_card();
+            stage.reach_card();
         }
         4 => {
-            stage.to_impact();
+            stage.reach_impact();
         }
         5 => {
-            stage.to_recovered();
+            stage.reach_recovered();
         }
         6 => {
-            stage.to_end();
+            stage.reach_end();
         }
         _ => {
-            stage.to_kill();
+            stage.reach_kill();
         }
     }
     stage
@@ -187,7 +187,7 @@ impl Write for Wire {
 fn a_screen_at_rest_sends_at_most_a_hundred_bytes_a_second() {
     for (columns, rows) in SIZES {
         let mut stage = Stage::begun();
-        stage.to_checklist();
+        stage.reach_checklist();
         stage.lines();
         let wire = Wire::default();
         let mut screen = Guard::onto(wire.clone(), Rect::new(0, 0, columns, rows)).expect("a screen");

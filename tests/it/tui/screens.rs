@@ -32,11 +32,11 @@ fn the_steps_that_people_do() {
     let mut stage = Stage::begun();
     stage.at(7_000);
     picture("brief", &stage, &[(80, 24), (40, 12)]);
-    stage.to_checklist();
+    stage.reach_checklist();
     stage.at(32_000).press(" ");
     picture("checklist", &stage, &[(80, 24), (40, 12)]);
     let mut stage = Stage::begun();
-    stage.to_baseline();
+    stage.reach_baseline();
     stage.at(52_000);
     picture("baseline", &stage, &[(80, 24), (120, 40)]);
 }
@@ -44,11 +44,11 @@ fn the_steps_that_people_do() {
 #[test]
 fn the_arming_card() {
     let mut stage = Stage::begun();
-    stage.to_card();
+    stage.reach_card();
     picture("card", &stage, &[(80, 24), (120, 40), (40, 12)]);
 
     let mut refused = Stage::begun();
-    refused.to_fault();
+    refused.reach_fault();
     refused.at(80_000).press("f");
     refused.answer(Err(Refusal {
         why: "emqx-go-1 is the last ready pod of app=emqx-go".to_owned(),
@@ -61,7 +61,7 @@ fn the_arming_card() {
         ..Start::default()
     };
     let mut production = Stage::begun_with(start, playbook());
-    production.to_card();
+    production.reach_card();
     production.press("kind-d");
     picture("card_production", &production, &[(80, 24)]);
 }
@@ -69,21 +69,21 @@ fn the_arming_card() {
 #[test]
 fn a_fault_is_on_and_the_clock_runs() {
     let mut stage = Stage::begun();
-    stage.to_impact();
+    stage.reach_impact();
     picture("impact", &stage, &SIZES);
     stage.at(105_000);
     picture("impact_over_target", &stage, &[(80, 24)]);
     stage.at(125_000);
     picture("impact_missed", &stage, &[(80, 24)]);
     let mut stage = Stage::begun();
-    stage.to_recovered();
+    stage.reach_recovered();
     picture("recovered", &stage, &[(80, 24), (120, 40)]);
 }
 
 #[test]
 fn the_end_of_a_run() {
     let mut stage = Stage::begun();
-    stage.to_debrief();
+    stage.reach_debrief();
     stage
         .at(130_000)
         .press(" ")
@@ -98,7 +98,7 @@ fn the_end_of_a_run() {
 #[test]
 fn the_kill_switch_has_the_screen() {
     let mut stage = Stage::begun();
-    stage.to_kill();
+    stage.reach_kill();
     picture("kill", &stage, &SIZES);
     stage.tell("delay-all", None, firedrill::fault::Gone::Proven, None);
     stage.tell("zz-new", None, firedrill::fault::Gone::Proven, None);
@@ -119,7 +119,7 @@ fn the_kill_switch_has_the_screen() {
 #[test]
 fn the_other_screens() {
     let mut stage = Stage::begun();
-    stage.to_impact();
+    stage.reach_impact();
     let foreign = ChaosRow {
         object: object("slow-network"),
         uid: "1".to_owned(),
@@ -168,7 +168,7 @@ fn the_other_screens() {
 #[test]
 fn dialogs_leave_the_clock_the_faults_and_the_kill_key_alone() {
     let mut stage = Stage::begun();
-    stage.to_impact();
+    stage.reach_impact();
     for (keys, name) in [
         ("?", "help"),
         (":ti", "palette"),
@@ -198,8 +198,8 @@ fn in_chinese() -> Stage {
         ..Look::default()
     };
     let mut book: Playbook = playbook();
-    book.name =
-        "emqx-pod-kill-with-a-name-that-is-much-longer-than-any-screen-is-wide-and-goes-on".to_owned();
+    "emqx-pod-kill-with-a-name-that-is-much-longer-than-any-screen-is-wide-and-goes-on"
+        .clone_into(&mut book.name);
     let start = Start {
         look,
         ..Start::default()
@@ -234,7 +234,7 @@ fn without_colour_and_without_unicode_nothing_is_lost() {
         language: "en".to_owned(),
     };
     let mut stage = Stage::looking(look);
-    stage.to_impact();
+    stage.reach_impact();
     picture("ascii", &stage, &[(80, 24), (40, 12)]);
     for keys in ["1", "2", "3", "4", "5", "6", "8", "?"] {
         stage.press(keys);
@@ -261,15 +261,15 @@ fn red_is_only_for_what_is_wrong_now() {
             .collect::<String>()
     };
     let mut stage = Stage::begun();
-    stage.to_baseline();
+    stage.reach_baseline();
     stage.at(52_000);
     assert_eq!(red(&stage), "", "all is well");
-    stage.to_fault();
+    stage.reach_fault();
     let mut stage = Stage::begun();
-    stage.to_impact();
+    stage.reach_impact();
     assert!(red(&stage).contains('✗'), "a broken check is red and has a sign");
     let mut stage = Stage::begun();
-    stage.to_end();
+    stage.reach_end();
     assert_eq!(red(&stage), "", "what was wrong is not wrong any more");
     assert_ne!(
         Style::default(),

@@ -357,27 +357,27 @@ impl Stage {
     }
 
     /// To the checklist.
-    pub fn to_checklist(&mut self) -> &mut Self {
+    pub fn reach_checklist(&mut self) -> &mut Self {
         self.at(20_000).enter_key()
     }
 
     /// To the baseline.
-    pub fn to_baseline(&mut self) -> &mut Self {
-        self.to_checklist();
+    pub fn reach_baseline(&mut self) -> &mut Self {
+        self.reach_checklist();
         self.at(40_000).press("   ").enter_key()
     }
 
     /// To the fault step, the baseline having held.
-    pub fn to_fault(&mut self) -> &mut Self {
-        self.to_baseline();
+    pub fn reach_fault(&mut self) -> &mut Self {
+        self.reach_baseline();
         self.at(71_000);
         self.input(Input::Timeout);
         self
     }
 
     /// The card on the table.
-    pub fn to_card(&mut self) -> &mut Self {
-        self.to_fault();
+    pub fn reach_card(&mut self) -> &mut Self {
+        self.reach_fault();
         self.at(80_000).press("f");
         self.answer(Ok(Box::new(plan())));
         self
@@ -391,8 +391,8 @@ impl Stage {
     }
 
     /// The fault on, the pod gone, the clock running.
-    pub fn to_impact(&mut self) -> &mut Self {
-        self.to_card();
+    pub fn reach_impact(&mut self) -> &mut Self {
+        self.reach_card();
         self.at(90_000).press("F");
         self.at(90_400);
         self.input(Input::Injected {
@@ -416,8 +416,8 @@ impl Stage {
     }
 
     /// Everything back, and the hold over.
-    pub fn to_recovered(&mut self) -> &mut Self {
-        self.to_impact();
+    pub fn reach_recovered(&mut self) -> &mut Self {
+        self.reach_impact();
         self.at(98_000);
         self.see("pods-ready", 3, 3);
         self.see("endpoints", 3, 3);
@@ -428,8 +428,8 @@ impl Stage {
     }
 
     /// To the debriefing, everything paid.
-    pub fn to_debrief(&mut self) -> &mut Self {
-        self.to_recovered();
+    pub fn reach_debrief(&mut self) -> &mut Self {
+        self.reach_recovered();
         self.at(110_000).enter_key();
         self.input(Input::Reverted {
             debt: DebtId::new("kill-one-1"),
@@ -441,8 +441,8 @@ impl Stage {
     }
 
     /// The whole run, to its end.
-    pub fn to_end(&mut self) -> &mut Self {
-        self.to_debrief();
+    pub fn reach_end(&mut self) -> &mut Self {
+        self.reach_debrief();
         self.at(131_000).enter_key()
     }
 
@@ -470,8 +470,8 @@ impl Stage {
     }
 
     /// The kill switch pulled, with verdicts of every kind.
-    pub fn to_kill(&mut self) -> &mut Self {
-        self.to_impact();
+    pub fn reach_kill(&mut self) -> &mut Self {
+        self.reach_impact();
         self.key(KeyCode::Char('k'), KeyModifiers::CONTROL);
         self.input(Input::Killed {
             by: "ctrl-k".to_owned(),
