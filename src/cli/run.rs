@@ -69,6 +69,7 @@ pub struct DemoArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 struct CommonArgs {
     /// No screen: one line a fact on standard output; manual steps follow their policy
     #[arg(long)]

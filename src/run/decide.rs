@@ -682,11 +682,11 @@ impl Out<'_> {
             return;
         };
         let stopped = self.run.objective.is_some();
-        let impact = self
-            .run
-            .checks
-            .iter()
-            .any(|(id, check)| !id.is_stop_signal() && check.broken_since_fault.is_some());
+        // What is no recovery signal may break and stay broken: the clock does not wait for it.
+        let impact = recovery.when.iter().any(|id| {
+            let check = self.run.checks.get(id);
+            check.is_some_and(|check| check.broken_since_fault.is_some())
+        });
         let quiet = !impact
             && self.run.first_not_back(&recovery).is_none()
             && self.run.quiet_until().is_some_and(|mark| self.now >= mark);

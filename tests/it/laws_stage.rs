@@ -271,6 +271,7 @@ impl Stage {
             self.land();
             if self.alive && !self.run.is_over() {
                 self.watch();
+                self.ends();
                 self.work();
                 self.look();
                 self.deliver()?;
@@ -331,6 +332,28 @@ impl Stage {
                         gone,
                     },
                 );
+            }
+        }
+    }
+
+    /// Faults that their own clock has ended, as their last status says.
+    fn ends(&mut self) {
+        let ended = |debt: &&Debt| {
+            let (object, lasting, _) = object_of(debt);
+            let over = |seen: &Witnessed| !records(&seen.last).is_empty() && is_settled(&seen.last);
+            lasting == Lasting::UntilUndone && self.witnessed.get(&object.name).is_some_and(over)
+        };
+        let ended: Vec<_> = self
+            .run
+            .owed()
+            .filter(ended)
+            .map(|debt| debt.id.clone())
+            .collect();
+        for debt in ended {
+            let told = |fired: &firedrill::run::Fired| fired.debt.id == debt && fired.ended.is_some();
+            if !self.run.fired.iter().any(told) {
+                let at = self.now();
+                self.put(Input::FaultEnded { debt, at });
             }
         }
     }
@@ -540,7 +563,7 @@ impl Stage {
     }
 
     /// The process is gone, with all that it knew and awaited. What it sent is not.
-    fn die(&mut self, power: bool) {
+    pub fn die(&mut self, power: bool) {
         self.alive = false;
         self.dies_after = None;
         self.inbox.clear();

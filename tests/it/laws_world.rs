@@ -198,18 +198,34 @@ proptest! {
     fn a_crash_at_any_fact_is_survived(
         seed in 0..1_000_u64,
         fault in 0..FAULTS.len(),
-        when in 0..60_000_u32,
-        after in any::<u8>(),
+        when in prop_oneof![0..4_000_u32, 0..60_000_u32],
+        after in proptest::option::of(any::<u8>()),
         power in any::<bool>(),
-        away in 0..40_000_u32,
+        slow in any::<bool>(),
+        away in prop_oneof![0..2_000_u32, 0..40_000_u32],
+        quit in any::<bool>(),
     ) {
         let mut stage = Stage::new(seed, playbook(&[fault], true));
+        if slow {
+            stage.weather.create = Create::Slow;
+        }
         stage.pass(Duration::from_millis(u64::from(when)))?;
-        stage.dies_after = Some((usize::from(after), power));
-        finish(&mut stage)?;
+        match after {
+            Some(after) => stage.dies_after = Some((usize::from(after), power)),
+            None => stage.die(power),
+        }
+        for _ in 0..400 {
+            if stage.is_done() {
+                break;
+            }
+            stage.pass(Duration::from_secs(1))?;
+        }
         stage.dies_after = None;
         stage.pass(Duration::from_millis(u64::from(away)))?;
         stage.resume()?;
+        if quit {
+            stage.put(Input::Operator(Order::Quit));
+        }
         finish(&mut stage)?;
     }
 }

@@ -18,15 +18,15 @@ mod journal_samples;
 #[cfg(feature = "sim")]
 mod kill;
 mod laws;
+#[cfg(feature = "sim")]
+mod laws_stage;
+#[cfg(feature = "sim")]
+mod laws_world;
 mod playbook;
 mod playbook_command;
 mod playbook_schema;
 #[cfg(feature = "sim")]
 mod playbook_sim;
-#[cfg(feature = "sim")]
-mod laws_stage;
-#[cfg(feature = "sim")]
-mod laws_world;
 mod report;
 mod report_command;
 #[cfg(feature = "sim")]

@@ -226,3 +226,15 @@ fn a_reason_of_the_same_weight_changes_nothing() {
     bench.order(12, Order::Quit);
     assert_eq!(count(&bench, |fact| matches!(fact, Fact::AbortBegan { .. })), 1);
 }
+
+#[test]
+fn a_broken_check_that_is_no_recovery_signal_does_not_hold_the_clean_up() {
+    let mut bench = Bench::start(playbook());
+    bench.fire(10);
+    bench.see(11, "errors", Verdict::Broken);
+    bench.feed(30, Input::Timeout);
+    bench.gone(31, Gone::Proven);
+    bench.feed(36, Input::Timeout);
+    assert!(matches!(bench.kept(), Some(Kept::NotJudged { why }) if why.contains("no impact")));
+    assert_eq!(bench.exit(), Some(1), "{:#?}", bench.facts);
+}
