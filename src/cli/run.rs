@@ -309,6 +309,11 @@ fn go(
         json: common.json,
         look: look(common),
     };
+    if let Place::Cluster { context, .. } = &place {
+        // An API server that does not answer takes its time; nobody should look at nothing meanwhile.
+        let context = context.as_deref().unwrap_or("the current one");
+        tell(&format!("firedrill: connecting (context: {context}); Ctrl-C leaves, nothing is on yet"));
+    }
     let world = runtime
         .block_on(World::connect(place))
         .map_err(|error| CliError::of(&error).exit(error.exit()))?;
