@@ -114,8 +114,16 @@ fn fault(pen: &Pen<'_>, model: &Model, fired: &Fired, room: usize) -> Line<'stat
     let mut head = vec![
         Span::styled(" FAULT ", pen.ink(Ink::Strong)),
         Span::styled(format!("{mark} "), pen.ink(ink)),
-        Span::styled(format!("{}  ", fired.debt.fault), pen.ink(Ink::Strong)),
+        Span::styled(fired.debt.fault.to_string(), pen.ink(Ink::Strong)),
     ];
+    if room < 60 {
+        // The sign says that it is on; how long is left matters more than the word.
+        let word = if word == "ON" { String::new() } else { word };
+        let tail = format!(" {on_for} {}{word}", left(model, fired));
+        head.push(Span::styled(tail, pen.ink(ink)));
+        return Line::from(head);
+    }
+    head.push(Span::raw("  "));
     let tail = format!("  {on_for}  {}{word}", left(model, fired));
     let taken = width_of(&Line::from(head.clone())) + text::width(&tail);
     let said = text::printable(&what(model, fired)).into_owned();

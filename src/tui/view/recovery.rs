@@ -16,8 +16,10 @@ use crate::tui::times;
 
 /// Where the recovery clock stands.
 enum Stand<'a> {
-    /// No fault yet.
-    Waiting,
+    /// What it counts from has not come yet.
+    Waiting {
+        fired: bool,
+    },
     Running(Duration),
     /// Everything is back; the hold proves it. The clock stands still: the hold is never counted.
     Holding {
@@ -32,7 +34,9 @@ fn stand<'a>(model: &Model, run: &'a Run) -> Stand<'a> {
         return Stand::Stopped(objective);
     }
     match (run.objective_from, run.recovering) {
-        (None, _) => Stand::Waiting,
+        (None, _) => Stand::Waiting {
+            fired: !run.fired.is_empty(),
+        },
         (Some(from), Some(since)) => Stand::Holding {
             took: since.since(from),
             held: model.now.since(since),
@@ -90,7 +94,7 @@ pub fn clock(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     // The bar keeps its width while the words beside it change.
     let bar = bar_width(area.width);
     let took = match &stand {
-        Stand::Waiting => None,
+        Stand::Waiting { .. } => None,
         Stand::Running(took) | Stand::Holding { took, .. } => Some(*took),
         Stand::Stopped(objective) => objective.took,
     };
@@ -99,7 +103,7 @@ pub fn clock(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let room = usize::from(area.width).saturating_sub(width_of(&Line::from(left.clone())));
     let said = match &stand {
         Stand::Running(_) => tail(model, run, recovery, (word, room)),
-        Stand::Waiting | Stand::Holding { .. } | Stand::Stopped(_) => word,
+        Stand::Waiting { .. } | Stand::Holding { .. } | Stand::Stopped(_) => word,
     };
     left.push(Span::styled(said, pen.ink(ink)));
     pen.line(row_of(area, 0), &Line::from(left));
@@ -121,7 +125,14 @@ const fn bar_width(wide: u16) -> usize {
 /// The digits, their meaning, and the word for it.
 fn face(stand: &Stand<'_>, recovery: &Recovery) -> (String, Ink, String) {
     match stand {
-        Stand::Waiting => ("--:--.-".to_owned(), Ink::Faint, "no fault yet".to_owned()),
+        Stand::Waiting { fired } => {
+            let word = if *fired {
+                format!("starts at {}", recovery.clock)
+            } else {
+                "no fault yet".to_owned()
+            };
+            ("--:--.-".to_owned(), Ink::Faint, word)
+        }
         Stand::Running(took) => {
             let (ink, word) = if *took > recovery.acceptable.0 {
                 (Ink::Wrong, format!("{} MISSED", sign::WRONG))
