@@ -225,7 +225,7 @@ impl Summary {
         self.marks(&moment, fact);
         match fact {
             Fact::InjectIntended { debt, .. } => {
-                self.faults.push(FaultStory::new(debt.clone(), moment.clone()))
+                self.faults.push(FaultStory::new(debt.clone(), moment.clone()));
             }
             Fact::InjectSettled { debt, .. }
             | Fact::FaultEnded { debt, .. }

@@ -1,5 +1,7 @@
 //! A run as plain lines for a terminal: what `show` prints. Pure.
 
+use std::fmt::Write as _;
+
 use super::fold::{Outcome, Summary, Told};
 use super::markdown::{objective, outcome};
 use super::table::{fit, fit_right};
@@ -132,13 +134,11 @@ fn tail(out: &mut String, summary: &Summary) {
     }
     out.push('\n');
     for damage in &summary.damage {
-        out.push_str(&format!("damaged: {}\n", printable(&damage.to_string())));
+        // Writing into a string cannot fail.
+        let _ = writeln!(out, "damaged: {}", printable(&damage.to_string()));
     }
     for head in &summary.heads {
         let file = printable(&head.file);
-        out.push_str(&format!(
-            "journal {file}: {} facts, head {}\n",
-            head.lines, head.sha256
-        ));
+        let _ = writeln!(out, "journal {file}: {} facts, head {}", head.lines, head.sha256);
     }
 }
