@@ -17,6 +17,7 @@
 //! | 5 | [`cluster`] | the one owner of Kubernetes clients |
 //! | 5 | [`journal`] | append-only record: chained lines, one file a process, runs on disk |
 //! | 5 | [`sim`] | the embedded cluster: a pure world and its wire |
+//! | 9 | [`tui`] | the console: model, keys, screens |
 //! | 7 | [`guard`] | gate, latch and the sweep: what stops everything |
 //! | 8 | [`drive`] | the loop of a run: journal, executor, probes, lease |
 //! | 6 | [`report`] | words for facts; a run folded, and written down for people and machines |
@@ -52,6 +53,7 @@ pub mod drive;
 pub mod guard;
 pub mod headless;
 pub mod report;
+pub mod tui;
 
 pub mod watch;
 

@@ -41,7 +41,7 @@ pub struct Killing {
 
 pub(super) struct Sweep {
     pub cluster: Cluster,
-    pub latch: Latch,
+    pub latch: Arc<Latch>,
     pub run: RunId,
     /// Where manifests of what is not ours are kept before it is deleted.
     pub keep: PathBuf,
@@ -77,8 +77,11 @@ impl Killing {
         Arc::new(move |by| this.pull(by))
     }
 
-    /// A person leaves: the run ends with what is owed.
+    /// A person leaves: a kill under way ends the run with what is owed. Without one nothing happens here.
     pub fn leave(&self) {
+        if self.gate.is_open() {
+            return;
+        }
         self.left.cancel();
         let _ = self.inputs.send(Input::KillEnded { clear: false });
     }

@@ -3,10 +3,11 @@
 
 mod error;
 mod killing;
+mod latching;
 mod place;
 mod run;
 
 pub use error::AssembleError;
 pub use killing::Killing;
 pub use place::{Place, World};
-pub use run::{Assembled, Firing, Resuming, Wanted};
+pub use run::{Assembled, Firing, Resuming, Say, Wanted};

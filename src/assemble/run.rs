@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::killing::{Killing, Patience, Sweep};
+use super::latching::Latching;
 use super::{AssembleError, World};
 use crate::clock::Clock;
 use crate::cluster::looks_like_production;
@@ -19,6 +20,9 @@ use crate::run::{Fact, Refusal, Run, Unattended};
 use crate::units::RunId;
 use crate::watch;
 
+/// Tells a person what takes long.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// A run that is wanted.
 pub struct Wanted {
     pub playbook: Playbook,
@@ -29,6 +33,8 @@ pub struct Wanted {
     /// The run whose lease on the target is taken over, as a person typed it.
     pub take_over: Option<String>,
     pub firing: Firing,
+    /// Told what takes long before the run begins.
+    pub say: Say,
 }
 
 /// Whether faults may be fired from this console.
@@ -44,6 +50,8 @@ pub struct Resuming {
     pub id: String,
     pub store: Store,
     pub take_over: Option<String>,
+    /// Told what takes long before the run goes on.
+    pub say: Say,
 }
 
 /// A run under way.
@@ -96,7 +104,7 @@ impl World {
             .hold(
                 &wanted.playbook.target.namespace,
                 &id,
-                wanted.take_over.as_deref(),
+                (wanted.take_over.as_deref(), &wanted.say),
             )
             .await?;
         let dir = wanted.store.create(&id, &wanted.text)?;
@@ -157,7 +165,9 @@ impl World {
         let latch = self.open_latch(&wanted.store, &run.playbook).await?;
         let id = dir.id().clone();
         // The lease may still carry this run's own name: that is no stranger.
-        let hold = self.hold(&namespace, &id, wanted.take_over.as_deref()).await?;
+        let hold = self
+            .hold(&namespace, &id, (wanted.take_over.as_deref(), &wanted.say))
+            .await?;
         let parts = Parts {
             playbook: run.playbook.clone(),
             id,
@@ -177,6 +187,7 @@ impl World {
     }
 
     fn start(&self, parts: Parts, latch: Latch) -> Result<Assembled, AssembleError> {
+        let latch = Arc::new(latch);
         let cluster = self.cluster().clone();
         let (inputs, inbox) = mpsc::unbounded_channel();
         let recorder = Recorder::start(parts.writer, inputs.clone()).map_err(AssembleError::Thread)?;
@@ -200,10 +211,10 @@ impl World {
         let handles = driver.handles();
         let (tells, kill_tells) = mpsc::unbounded_channel();
         let killing = Killing::new(
-            gate,
+            gate.clone(),
             Sweep {
                 cluster: cluster.clone(),
-                latch,
+                latch: Arc::clone(&latch),
                 run: parts.id.clone(),
                 keep: parts.dir.path().join("deleted"),
                 handles: handles.clone(),
@@ -214,6 +225,14 @@ impl World {
                 },
             },
         );
+        let latching = Latching {
+            cluster: cluster.clone(),
+            latch,
+            namespace: parts.playbook.target.namespace.clone(),
+            gate: gate.clone(),
+            inputs: handles.inputs.clone(),
+        };
+        tokio::spawn(latching.watch());
         let mut notes = Vec::new();
         if let Some(right) = parts.hold.missing_right() {
             notes.push(format!(
@@ -266,9 +285,10 @@ impl World {
         &self,
         namespace: &str,
         id: &RunId,
-        take_over: Option<&str>,
+        how: (Option<&str>, &Say),
     ) -> Result<TargetHold, AssembleError> {
-        let outcome = TargetHold::take(self.cluster(), namespace, id)
+        let (take_over, say) = how;
+        let outcome = TargetHold::take(self.cluster(), namespace, id, &**say)
             .await
             .map_err(AssembleError::Lease)?;
         match outcome {

@@ -1,6 +1,7 @@
 //! `firedrill check`: everything that is wrong with playbooks, without asking a cluster.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -64,36 +65,35 @@ pub fn run(args: &CheckArgs) -> ExitCode {
 }
 
 fn words(opened: &Result<Opened, Vec<Findings>>, explained: bool) -> String {
+    // Writing into a string cannot fail.
     let mut text = String::new();
     match opened {
         Ok(opened) => {
             for loaded in opened.playbooks() {
                 text.push_str(&summary(loaded));
                 if !loaded.warnings.is_empty() {
-                    text.push_str(&format!("\n{}\n", loaded.warnings));
+                    let _ = writeln!(text, "\n{}", loaded.warnings);
                 }
                 if explained {
-                    text.push_str(&format!("\n{}\n", explain(&loaded.playbook)));
+                    let _ = writeln!(text, "\n{}", explain(&loaded.playbook));
                 }
             }
             if let Opened::Suite(suite, playbooks) = opened {
                 let name = printable(&suite.suite);
-                text.push_str(&format!(
-                    "ok  suite {name}: {} playbooks, {} between two\n",
+                let _ = writeln!(
+                    text,
+                    "ok  suite {name}: {} playbooks, {} between two",
                     playbooks.len(),
                     suite.pause
-                ));
+                );
             }
         }
         Err(wrong) => {
             for findings in wrong {
-                text.push_str(&format!("{findings}\n"));
+                let _ = writeln!(text, "{findings}");
                 let counts = (findings.errors() + findings.left_out(), findings.warnings());
                 let file = printable(findings.file());
-                text.push_str(&format!(
-                    "no  {file}: {} errors, {} warnings\n",
-                    counts.0, counts.1
-                ));
+                let _ = writeln!(text, "no  {file}: {} errors, {} warnings", counts.0, counts.1);
             }
         }
     }
@@ -116,12 +116,14 @@ fn summary(loaded: &Loaded) -> String {
         playbook.all_checks().len(),
     );
     if !loaded.implied.is_empty() {
-        text.push_str(&format!("; steps added: {}", loaded.implied.join(", ")));
+        let _ = write!(text, "; steps added: {}", loaded.implied.join(", "));
     }
     match loaded.warnings.warnings() {
         0 => {}
         1 => text.push_str("; 1 warning"),
-        n => text.push_str(&format!("; {n} warnings")),
+        n => {
+            let _ = write!(text, "; {n} warnings");
+        }
     }
     text.push('\n');
     text

@@ -1,16 +1,19 @@
 //! The command line: one file a command. Turns arguments into calls and answers into exit codes; knows nothing else.
 
 pub mod check;
+pub mod kill;
 pub mod list;
 mod outcome;
 mod play;
 mod record;
 pub mod report;
+pub mod reset;
 pub mod run;
 pub mod schema;
 pub mod show;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod status;
 mod trace;
 
 use std::io::Write as _;
@@ -36,10 +39,15 @@ enum Command {
     /// Serve the embedded cluster and print the path of its kubeconfig.
     #[cfg(feature = "sim")]
     Sim(sim::SimArgs),
+    /// Show every active fault in the cluster, whoever made it.
+    Status(status::StatusArgs),
     /// Read playbooks and say everything that is wrong with them, offline.
     Check(check::CheckArgs),
     /// Print the JSON Schema of a playbook.
     Schema(schema::SchemaArgs),
+    Kill(kill::KillArgs),
+    /// Open the latch that a kill closed; asks for the typed word and a reason.
+    Reset(reset::ResetArgs),
     /// List the runs, newest first.
     List(list::ListArgs),
     /// Show the timeline of a run.
@@ -47,7 +55,9 @@ enum Command {
     /// Write the retrospective of a run.
     Report(report::ReportArgs),
     /// Print the completions of a shell.
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command line of this process.
@@ -58,8 +68,11 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "sim")]
         Command::Sim(args) => answer(block_on(sim::run(args))),
+        Command::Status(args) => status::main(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Kill(args) => kill::main(args),
+        Command::Reset(args) => reset::main(&args),
         Command::List(args) => answer(list::run(&args).map_err(Into::into)),
         Command::Show(args) => answer(show::run(&args).map_err(Into::into)),
         Command::Report(args) => answer(report::run(&args).map_err(Into::into)),

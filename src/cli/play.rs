@@ -1,6 +1,7 @@
 //! One run from its beginning to its exit code, with or without a screen. Hands signals to the run.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,12 +9,15 @@ use tokio::sync::mpsc;
 
 use super::outcome::CliError;
 use super::trace::TraceLog;
-use crate::assemble::{AssembleError, Assembled, Firing, Killing, Resuming, Wanted, World};
+use crate::assemble::{AssembleError, Assembled, Firing, Killing, Resuming, Say, Wanted, World};
 use crate::headless::{Ended, Form, Lines, farewell};
 use crate::journal::Store;
 use crate::playbook::Loaded;
 use crate::ports::Seat;
 use crate::run::{Order, Unattended};
+use crate::text::printable;
+use crate::tui::theme::Look;
+use crate::tui::{self, Left, Options};
 
 /// How runs are played in this process.
 pub struct Playing {
@@ -22,12 +26,18 @@ pub struct Playing {
     pub trace: TraceLog,
     pub headless: bool,
     pub json: bool,
-    pub colour: bool,
-    pub ascii: bool,
+    pub look: Look,
 }
 
 fn refused(error: &AssembleError) -> CliError {
     CliError::of(error).exit(error.exit())
+}
+
+fn say() -> Say {
+    Arc::new(|text| {
+        // Nobody may be listening.
+        let _ = writeln!(io::stderr(), "firedrill: {}", printable(text));
+    })
 }
 
 /// Plays one playbook.
@@ -49,6 +59,7 @@ pub fn begin(
         store: playing.store.clone(),
         take_over,
         firing,
+        say: say(),
     };
     let assembled = playing
         .runtime
@@ -63,6 +74,7 @@ pub fn resume(world: &World, playing: &Playing, id: &str, take_over: Option<Stri
         id: id.to_owned(),
         store: playing.store.clone(),
         take_over,
+        say: say(),
     };
     let assembled = playing
         .runtime
@@ -95,7 +107,7 @@ fn play(mut assembled: Assembled, playing: &Playing) -> Result<u8, CliError> {
         let watched = watch(seat, assembled.killing.clone(), &mut lines);
         playing.runtime.block_on(watched)?;
     } else {
-        return Err(CliError::message("no screen yet"));
+        console(seat, &assembled, playing)?;
     }
     let (id, folder) = (assembled.id.to_string(), assembled.dir.path().to_owned());
     let driven = playing.runtime.block_on(assembled.ended()).map_err(|error| {
@@ -211,4 +223,50 @@ async fn watch(seat: Seat, killing: Killing, lines: &mut Lines<io::Stdout>) -> i
             line = streamed.recv(), if streaming => streaming = line.is_some(),
         }
     }
+}
+
+/// The screen, on this thread.
+fn console(seat: Seat, assembled: &Assembled, playing: &Playing) -> Result<(), CliError> {
+    let killing = assembled.killing.clone();
+    let orders = seat.orders.clone();
+    let mut signals = playing.runtime.block_on(async { Signals::listen() })?;
+    let mut escalation = Escalation {
+        interrupts: 0,
+        orders: orders.clone(),
+        killing: killing.clone(),
+    };
+    let listener = playing.runtime.spawn(async move {
+        loop {
+            let told = signals.next().await;
+            escalation.take(&told);
+        }
+    });
+    let options = Options {
+        look: playing.look.clone(),
+    };
+    let left = tui::run(seat, options);
+    match left {
+        Ok(Left::RunOver) => {}
+        Ok(Left::QuitAsked) => {
+            let _ = orders.send(Order::Quit);
+            killing.leave();
+            let _ = writeln!(
+                io::stderr(),
+                "firedrill: ending the run; Ctrl-C leaves it as it is"
+            );
+        }
+        Ok(Left::TerminalLost) => {
+            // Nobody can see or stop anything from here: pay what this run owes.
+            let _ = orders.send(Order::Quit);
+        }
+        Err(error) => {
+            // The screen is gone; what this run owes is paid all the same.
+            let _ = CliError::of(&error)
+                .hint("ending the run: what is on is undone first")
+                .tell();
+            let _ = orders.send(Order::Quit);
+        }
+    }
+    drop(listener);
+    Ok(())
 }

@@ -14,6 +14,7 @@ use crate::cluster::looks_like_production;
 use crate::journal::Store;
 use crate::playbook::{self, Loaded, Opened};
 use crate::text::printable;
+use crate::tui::theme::{Colour, Look, Signs};
 
 /// Walk a playbook on a cluster: faults on a keypress, the kill switch on Ctrl-K.
 #[derive(Debug, clap::Args)]
@@ -68,6 +69,7 @@ pub struct DemoArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 struct CommonArgs {
     /// No screen: one line a fact on standard output; manual steps follow their policy
     #[arg(long)]
@@ -305,8 +307,7 @@ fn go(
         trace,
         headless,
         json: common.json,
-        colour: !common.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        ascii: common.ascii,
+        look: look(common),
     };
     let world = runtime
         .block_on(World::connect(place))
@@ -316,6 +317,29 @@ fn go(
     // A task that hangs must not keep the shell waiting.
     runtime.shutdown_timeout(Duration::from_secs(2));
     done.map(ExitCode::from)
+}
+
+/// What the environment and the switches say of colour, signs and language.
+fn look(common: &CommonArgs) -> Look {
+    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(env)
+        .unwrap_or_default();
+    let utf8 = ["utf-8", "utf8"]
+        .iter()
+        .any(|word| locale.to_lowercase().contains(word));
+    let no_colour = common.no_color || env("NO_COLOR").is_some() || env("TERM").as_deref() == Some("dumb");
+    Look {
+        colour: if no_colour { Colour::None } else { Colour::Full },
+        // An unset locale says nothing; most terminals can.
+        signs: if common.ascii || !(utf8 || locale.is_empty()) {
+            Signs::Ascii
+        } else {
+            Signs::default()
+        },
+        language: if locale.starts_with("zh") { "zh" } else { "en" }.to_owned(),
+    }
 }
 
 /// All playbooks, one after the other; what was aborted or killed ends it.

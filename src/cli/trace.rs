@@ -58,8 +58,10 @@ impl Write for TraceLog {
 pub fn start(talk: Talk) -> TraceLog {
     let log = TraceLog::default();
     let writer = log.clone();
-    let wanted =
-        || EnvFilter::try_from_env("FIREDRILL_LOG").unwrap_or_else(|_| EnvFilter::new("info,kube_client=warn,kube_runtime=warn"));
+    let wanted = || {
+        EnvFilter::try_from_env("FIREDRILL_LOG")
+            .unwrap_or_else(|_| EnvFilter::new("info,kube_client=warn,kube_runtime=warn"))
+    };
     let file = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(move || writer.clone())
@@ -74,7 +76,17 @@ pub fn start(talk: Talk) -> TraceLog {
             // run is said by the run.
             .with_filter(EnvFilter::new("warn,kube_client=off,kube_runtime=off"))
     });
+    let screen = (talk == Talk::Screen).then(|| {
+        if let Err(error) = crate::tui::console_log::keep(log::LevelFilter::Info) {
+            tracing::warn!(%error, "the console log has no screen");
+        }
+        crate::tui::console_log::layer().with_filter(wanted())
+    });
     // A second start in one process keeps the first subscriber.
-    let _ = tracing_subscriber::registry().with(file).with(stderr).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(file)
+        .with(stderr)
+        .with(screen)
+        .try_init();
     log
 }

@@ -1,10 +1,14 @@
 //! Leases: one a target namespace while a run is on, and one that latches the cluster for every machine.
 //! Never decides what a foreign holder means.
 
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
 
 use super::{ApiFault, Cluster, labels};
 use crate::clock;
@@ -133,19 +137,27 @@ impl Cluster {
     pub async fn read_latch(&self, namespace: &str) -> Result<Option<LatchSeen>, ApiFault> {
         let found = self.leases(namespace).get_opt(LATCH).await;
         let found = found.map_err(|error| ApiFault::of(&error, || right("get", namespace)))?;
-        Ok(found.map(|lease| {
-            let spec = lease.spec.unwrap_or_default();
-            LatchSeen {
-                by: spec.holder_identity.unwrap_or_default(),
-                why: lease
-                    .metadata
-                    .annotations
-                    .unwrap_or_default()
-                    .remove("firedrill.io/why")
-                    .unwrap_or_default(),
-                at: spec.acquire_time.map(|time| time.0.to_string()),
-            }
-        }))
+        Ok(found.map(latch_of))
+    }
+
+    /// Every latch that is closed in a namespace from now on, and one that is closed already; reconnects by itself.
+    /// Where leases may not be watched nothing comes.
+    pub fn watch_latch(&self, namespace: &str) -> Pin<Box<dyn Stream<Item = LatchSeen> + Send>> {
+        let api: Api<Lease> = Api::namespaced(self.streams(), namespace);
+        let config = watcher::Config::default().fields(&format!("metadata.name={LATCH}"));
+        let namespace = namespace.to_owned();
+        let seen = watcher(api, config).default_backoff().filter_map(move |event| {
+            let latch = match event {
+                Ok(watcher::Event::Apply(lease) | watcher::Event::InitApply(lease)) => Some(latch_of(lease)),
+                Ok(watcher::Event::Init | watcher::Event::InitDone | watcher::Event::Delete(_)) => None,
+                Err(error) => {
+                    tracing::debug!(namespace, %error, "the latch is not watched");
+                    None
+                }
+            };
+            futures::future::ready(latch)
+        });
+        Box::pin(seen)
     }
 
     pub async fn open_latch(&self, namespace: &str) -> Result<(), ApiFault> {
@@ -160,6 +172,20 @@ impl Cluster {
                 fault => Err(fault),
             },
         }
+    }
+}
+
+fn latch_of(lease: Lease) -> LatchSeen {
+    let spec = lease.spec.unwrap_or_default();
+    LatchSeen {
+        by: spec.holder_identity.unwrap_or_default(),
+        why: lease
+            .metadata
+            .annotations
+            .unwrap_or_default()
+            .remove("firedrill.io/why")
+            .unwrap_or_default(),
+        at: spec.acquire_time.map(|time| time.0.to_string()),
     }
 }
 

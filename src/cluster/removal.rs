@@ -124,6 +124,13 @@ struct Work {
     head_start: Option<BoxFuture<'static, ()>>,
 }
 
+impl Work {
+    /// A request found it gone; the watch may know how it ended.
+    fn is_absent(&mut self) {
+        self.explain.get_or_insert_with(|| sleep(EXPLAIN).boxed());
+    }
+}
+
 async fn answered<T>(of: &mut Option<BoxFuture<'static, T>>) -> T {
     match of {
         Some(future) => {
@@ -143,7 +150,7 @@ impl Hand<'_> {
             listed: false,
             delete: None,
             pause: AGAIN,
-            look: self.look_after(LOOK_BLIND),
+            look: self.look_after(HEAD_START),
             overtaken: false,
             unmoved: 0,
             explain: None,
@@ -152,13 +159,12 @@ impl Hand<'_> {
         loop {
             let ended = tokio::select! {
                 biased;
-                told = work.events.next() => match told {
-                    Some(told) => self.heard(&mut work, told),
-                    None => {
-                        work.events = futures::stream::pending().boxed();
-                        work.sees = false;
-                        None
-                    }
+                told = work.events.next() => if let Some(told) = told {
+                    self.heard(&mut work, told)
+                } else {
+                    work.events = futures::stream::pending().boxed();
+                    work.sees = false;
+                    None
                 },
                 answer = answered(&mut work.delete) => self.answered(&mut work, answer),
                 found = &mut work.look => self.looked(&mut work, found).await,
@@ -220,13 +226,7 @@ impl Hand<'_> {
 
     /// Whether it is the one that is meant; the first that is seen, if none was named.
     fn is_it(&mut self, object: &ChaosObject) -> bool {
-        match &self.uid {
-            Some(uid) => *uid == object.uid,
-            None => {
-                self.uid = Some(object.uid.clone());
-                true
-            }
-        }
+        *self.uid.get_or_insert_with(|| object.uid.clone()) == object.uid
     }
 
     fn is_there(&mut self, object: ChaosObject) {
@@ -285,7 +285,7 @@ impl Hand<'_> {
             }
             Ok(Deleted::Absent) => {
                 self.asked = Asked::Yes;
-                self.is_absent(work);
+                work.is_absent();
                 None
             }
             // Somebody else has deleted it already: our right does not matter.
@@ -326,7 +326,7 @@ impl Hand<'_> {
                 }
                 self.ask(work);
             }
-            Ok(_) => self.is_absent(work),
+            Ok(_) => work.is_absent(),
             Err(ApiFault::Forbidden { right }) if !work.sees && self.asked == Asked::Yes => {
                 return Some(Removed::Told(Gone::Forbidden { right }));
             }
@@ -354,13 +354,6 @@ impl Hand<'_> {
         if work.sees && work.unmoved == 2 && idle && self.asked == Asked::Yes {
             let why = self.why_stuck(&object).await;
             self.tell(Gone::Stuck { why, at: None });
-        }
-    }
-
-    /// A request found it gone; the watch may know how it ended.
-    fn is_absent(&mut self, work: &mut Work) {
-        if work.explain.is_none() {
-            work.explain = Some(sleep(EXPLAIN).boxed());
         }
     }
 

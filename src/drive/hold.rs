@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{ApiFault, Cluster, Hold};
 use crate::run::Refusal;
-use crate::units::RunId;
+use crate::units::{RunId, human};
 
 /// A lease nobody renewed for as long is free.
 const LASTS: Duration = Duration::from_secs(30);
@@ -49,7 +49,13 @@ pub struct TargetHold {
 impl TargetHold {
     /// Takes the lease on `namespace`. A foreign one is watched for as long as a lease lasts: who does not renew
     /// it is dead.
-    pub async fn take(cluster: &Cluster, namespace: &str, run: &RunId) -> Result<HoldOutcome, ApiFault> {
+    /// That takes as long, so `say` is told first.
+    pub async fn take(
+        cluster: &Cluster,
+        namespace: &str,
+        run: &RunId,
+        say: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<HoldOutcome, ApiFault> {
         let mut hold = Self {
             cluster: cluster.clone(),
             namespace: namespace.to_owned(),
@@ -67,6 +73,10 @@ impl TargetHold {
             Err(fault) => return Err(fault),
         };
         let (holder, renewals) = foreign;
+        say(&format!(
+            "the target namespace {namespace} is held by run {holder}; watching for {} whether that run lives",
+            human(LASTS)
+        ));
         // Nothing tells of a renewal that does not come: the time has to pass.
         let looks = LASTS.as_secs() / RENEWED.as_secs();
         for _ in 0..looks {

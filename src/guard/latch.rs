@@ -130,6 +130,14 @@ impl Latch {
         }))
     }
 
+    /// The same latch for who only looks: takes no space and makes no folder.
+    pub fn unprepared(state: &Path, uid: &str) -> Self {
+        Self(Arc::new(Inner {
+            path: state.join("latch").join(file_name(uid)),
+            spare: Err(ErrorChain::message("no space was asked for")),
+        }))
+    }
+
     pub fn path(&self) -> &Path {
         &self.0.path
     }

@@ -17,6 +17,6 @@ pub use latch::{Closed, Latch, LatchError, Latched, private_folder};
 pub use record::KillRecord;
 pub use sweep::{Effect, Force, KillRequest, KnownDebt, kill};
 pub use tell::{
-    CHAOS_MESH_NAMESPACE, EXIT_LATCHED, FoundLatch, LatchLook, LatchPlace, OpenedLatches, find_latch,
-    open_latches, who,
+    CHAOS_MESH_NAMESPACE, EXIT_LATCHED, FoundLatch, LatchLook, LatchPlace, OpenedLatches, all_latches,
+    find_latch, open_latches, who,
 };

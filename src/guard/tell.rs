@@ -33,7 +33,8 @@ pub fn who() -> String {
 }
 
 /// Where a latch is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LatchPlace {
     Machine(PathBuf),
     /// In the cluster, for every machine.
@@ -41,7 +42,7 @@ pub enum LatchPlace {
 }
 
 /// A latch that forbids every new fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FoundLatch {
     pub place: LatchPlace,
     pub who: String,
@@ -74,7 +75,7 @@ impl fmt::Display for FoundLatch {
 }
 
 /// What looking for latches came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LatchLook {
     /// Any of these forbids a start.
     pub found: Vec<FoundLatch>,
@@ -142,7 +143,7 @@ pub async fn find_latch(latch: &Latch, cluster: &Cluster, namespaces: &[String])
 }
 
 /// What opening came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct OpenedLatches {
     /// Namespaces whose latch is open now.
     pub namespaces: Vec<String>,

@@ -112,13 +112,12 @@ pub async fn fire(mesh: &ChaosMesh, debt: &Debt, manifest: &Value) -> Injected {
         () = mesh.clock.reach(patience) => None,
     };
     drop(doubt);
-    let outcome = match outcome {
-        Some(outcome) => outcome,
-        None => {
-            let so_far = shooting.so_far();
-            let why = mesh.cluster.latest_warning(object).await.unwrap_or(so_far);
-            no(format!("not injected within {}: {why}", human(PATIENCE)))
-        }
+    let outcome = if let Some(outcome) = outcome {
+        outcome
+    } else {
+        let so_far = shooting.so_far();
+        let why = mesh.cluster.latest_warning(object).await.unwrap_or(so_far);
+        no(format!("not injected within {}: {why}", human(PATIENCE)))
     };
     mesh.keep(object, Witness::new(shooting.fates, shooting.streams));
     outcome

@@ -94,10 +94,8 @@ pub fn make(request: &PlanRequest, salt: u16) -> Result<Made, Refusal> {
         Lasting::UntilUndone
     };
     if let (Lasting::OneShot, Some(_)) = (lasting, spec.get("duration")) {
-        warnings.push(format!(
-            "{} happens once: its `duration` means nothing",
-            request.fault.action()
-        ));
+        let action = crate::text::printable(request.fault.action());
+        warnings.push(format!("{action} happens once: its `duration` means nothing"));
     }
     let duration = if kind == "Workflow" {
         Some(aims::workflow_length(&spec)?)

@@ -25,6 +25,7 @@ fn unanswered(what: &str, fault: &ApiFault) -> Refusal {
         | ApiFault::Refused { .. }
         | ApiFault::Unreachable(_) => "what cannot be counted is not fired: mend it and arm again",
     };
+    let what = crate::text::printable(what);
     Refusal {
         why: format!("cannot count {what}: {fault}"),
         hint: Some(hint.to_owned()),

@@ -52,6 +52,8 @@ const KEYS: [&str; 9] = [
     "pods",
 ];
 
+const PHASES: [&str; 5] = ["Pending", "Running", "Succeeded", "Failed", "Unknown"];
+
 fn refuse(why: String) -> Refusal {
     Refusal {
         why,
@@ -183,7 +185,6 @@ impl Selector {
             let shown = crate::text::printable(&shown);
             return Err(refuse(format!("`{shown}` in `{at}` cannot be asked for")));
         }
-        const PHASES: [&str; 5] = ["Pending", "Running", "Succeeded", "Failed", "Unknown"];
         if let Some(phase) = self
             .phases
             .iter()

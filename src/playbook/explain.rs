@@ -17,18 +17,41 @@ const COLUMNS: usize = 100;
 struct Paper(String);
 
 impl Paper {
-    /// One line, or several where it is long, the later ones under the first.
+    /// One line, or several where it is long, the later ones a little further in.
     fn line(&mut self, indent: usize, text: &str) {
+        self.labelled(indent, "", 2, text);
+    }
+
+    /// A label of `columns`, and text beside it that stays beside it.
+    fn labelled(&mut self, indent: usize, label: &str, columns: usize, text: &str) {
+        let label = printable(label);
         let text = printable(text.trim_end());
-        for (number, line) in wrap(&text, COLUMNS - indent).iter().enumerate() {
-            let hang = if number == 0 { indent } else { indent + 2 };
+        let (hang, lead) = if label.is_empty() {
+            (indent + columns, 0)
+        } else {
+            (indent + columns, width(&label))
+        };
+        let first = if label.is_empty() {
+            indent
+        } else {
+            hang.max(indent + lead + 1)
+        };
+        let room = COLUMNS.saturating_sub(first).max(20);
+        for (number, line) in wrap(&text, room).iter().enumerate() {
             // Writing into a string cannot fail.
-            let _ = writeln!(self.0, "{:hang$}{line}", "");
+            let _ = match number {
+                0 if label.is_empty() => writeln!(self.0, "{:indent$}{line}", ""),
+                0 => {
+                    let pad = first - indent - lead;
+                    writeln!(self.0, "{:indent$}{label}{:pad$}{line}", "", "")
+                }
+                _ => writeln!(self.0, "{:hang$}{line}", ""),
+            };
         }
     }
 
     fn field(&mut self, name: &str, text: &str) {
-        self.line(0, &format!("{name:<10}{text}"));
+        self.labelled(0, name, 10, text);
     }
 
     fn text(&mut self, indent: usize, title: &Title) {
@@ -76,8 +99,20 @@ pub fn explain(playbook: &Playbook) -> String {
     objective(playbook, &mut paper);
     paper.gap();
     paper.line(0, "checks");
-    for check in playbook.all_checks() {
-        paper.line(2, &check_line(&check));
+    let all = playbook.all_checks();
+    let longest = all
+        .iter()
+        .map(|check| width(check.id.as_str()))
+        .max()
+        .unwrap_or(0);
+    for check in &all {
+        paper.labelled(2, check.id.as_str(), longest.min(24) + 2, &check_line(check));
+    }
+    if all.iter().any(|check| !probe(&check.probe).1) {
+        paper.line(
+            2,
+            "a probe that is not measured yet is shown as not measured, never as passed",
+        );
     }
     if !playbook.predict.is_empty() {
         paper.gap();
@@ -133,9 +168,9 @@ fn objective(playbook: &Playbook, paper: &mut Paper) {
                     recovery.hold
                 ),
             );
-            paper.field(
-                "",
-                "not judged when none of these was seen broken, or seen too coarsely",
+            paper.line(
+                10,
+                "not judged when none of these was seen broken, or when they are seen too coarsely",
             );
         }
     }
@@ -188,22 +223,12 @@ fn when(when: &[When]) -> String {
 
 fn check_line(check: &Check) -> String {
     let (what, measured) = probe(&check.probe);
-    let pad = 14_usize.saturating_sub(width(check.id.as_str()));
     let expect = check.expect.as_ref().map_or_else(
         || "expects the usual".to_owned(),
         |expect| format!("expects {expect}"),
     );
-    let note = if measured {
-        ""
-    } else {
-        "; this probe is not measured yet: shown as not measured, never as passed"
-    };
-    format!(
-        "{}{:pad$}  {what}; {expect}; {}{note}",
-        check.id,
-        "",
-        when(&check.when)
-    )
+    let note = if measured { "" } else { "; not measured yet" };
+    format!("{what}; {expect}; {}{note}", when(&check.when))
 }
 
 const fn unattended(headless: Headless) -> &'static str {
@@ -215,13 +240,11 @@ const fn unattended(headless: Headless) -> &'static str {
 }
 
 fn explain_step(playbook: &Playbook, number: usize, step: &Step, paper: &mut Paper) {
-    let head = |text: String| format!("{number:>2} {:<10} {text}", step.word());
+    let label = format!("{number:>2} {}", step.word());
+    let head = |paper: &mut Paper, text: String| paper.labelled(1, &label, 14, &text);
     match step {
         Step::Brief(step) => {
-            paper.line(
-                1,
-                &head(format!("read, then go on; {}", unattended(step.headless))),
-            );
+            head(paper, format!("read, then go on; {}", unattended(step.headless)));
             paper.text(6, &step.text);
         }
         Step::Checklist(step) => {
@@ -230,33 +253,33 @@ fn explain_step(playbook: &Playbook, number: usize, step: &Step, paper: &mut Pap
                 step.items.len(),
                 unattended(step.headless)
             );
-            paper.line(1, &head(text));
+            head(paper, text);
             for item in &step.items {
                 paper.line(6, &format!("[ ] {item}"));
             }
         }
-        Step::Baseline(step) => paper.line(
-            1,
-            &head(format!(
+        Step::Baseline(step) => head(
+            paper,
+            format!(
                 "the steady state must hold for {}, else nothing is fired",
                 step.for_
-            )),
+            ),
         ),
         Step::Fault(fault) => {
-            paper.line(1, &head(format!("{}: {}", fault.id, action(fault))));
+            head(paper, format!("{}: {}", fault.id, action(fault)));
             explain_fault(playbook, fault, paper);
         }
-        Step::Observe(step) => paper.line(1, &head(format!("watch for {}", step.for_))),
+        Step::Observe(step) => head(paper, format!("watch for {}", step.for_)),
         Step::Recover(step) => {
             let text = format!(
                 "undo what is still on, wait until the recovery clock stops, at most {}",
                 step.timeout
             );
-            paper.line(1, &head(text));
+            head(paper, text);
         }
         Step::Verify(step) => {
             let text = format!("must hold within {}: {}", step.timeout, names(&step.checks));
-            paper.line(1, &head(text));
+            head(paper, text);
         }
         Step::Debrief(step) => {
             let text = format!(
@@ -264,7 +287,7 @@ fn explain_step(playbook: &Playbook, number: usize, step: &Step, paper: &mut Pap
                 step.questions.len(),
                 unattended(step.headless)
             );
-            paper.line(1, &head(text));
+            head(paper, text);
             for question in &step.questions {
                 paper.line(6, &format!("? {question}"));
             }
@@ -294,8 +317,40 @@ fn side(side: &Side<'_>) -> String {
         "random-max-percent" => format!("up to {value} % of the pods"),
         other => other.to_owned(),
     };
-    let selector = side.selector.cloned().unwrap_or_default();
-    format!("{how} of {selector}")
+    format!("{how} of {}", selector(side.selector))
+}
+
+/// A selector as people read it: `app=emqx-go in default`.
+fn selector(selector: Option<&Value>) -> String {
+    let Some(fields) = selector.and_then(Value::as_object) else {
+        return "nothing".to_owned();
+    };
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let list = |value: &Value| match value {
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| format!("{name}={}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => plain(other),
+    };
+    let mut parts = Vec::new();
+    for (field, value) in fields.iter().filter(|(field, _)| *field != "namespaces") {
+        parts.push(match (field.as_str(), value) {
+            ("labelSelectors", _) => list(value),
+            ("pods", Value::Object(map)) => map
+                .iter()
+                .map(|(namespace, names)| format!("{} in {namespace}", list(names)))
+                .collect::<Vec<_>>()
+                .join(" and "),
+            _ => format!("{field} {}", list(value)),
+        });
+    }
+    if let Some(namespaces) = fields.get("namespaces") {
+        parts.push(format!("in {}", list(namespaces)));
+    }
+    parts.join(" ")
 }
 
 fn explain_part(part: &Part<'_>, paper: &mut Paper) {

@@ -307,14 +307,17 @@ mod tests {
             text,
             vec![Finding::error("rule", Place::new(start, start + 5), "no").hint("yes")],
         );
-        let want = "error[rule]: no\n  --> x.yaml:2:13\n   |\n 2 | title: \"中文\" wrong␛[31m\n   |              \
-                    ^^^^^\n   = help: yes\n";
         // The caret stands under the word by columns, where each Chinese character takes two.
-        let want = want.replace("              ^", &format!("{}^", " ".repeat(15)));
-        assert_eq!(
-            findings.to_string(),
-            want.replace("|                ^", "|                ^")
-        );
+        let caret = " ".repeat(width("title: \"中文\" "));
+        let want = [
+            "error[rule]: no",
+            "  --> x.yaml:2:13",
+            "   |",
+            " 2 | title: \"中文\" wrong␛[31m",
+            &format!("   | {caret}^^^^^"),
+            "   = help: yes",
+        ];
+        assert_eq!(findings.to_string().lines().collect::<Vec<_>>(), want);
         assert_eq!(findings.to_json()[0]["column"], 13);
     }
 

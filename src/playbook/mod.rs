@@ -3,6 +3,7 @@
 //! [`load`] reads one file's text, [`open`] a path or a shipped name; both give everything that is wrong at once
 //! as [`Findings`]. [`explain`] says what a run would do, [`schema`] is the format for editors.
 
+mod builtin;
 mod explain;
 pub mod findings;
 mod lint;
@@ -12,6 +13,7 @@ mod schema;
 mod shelf;
 mod span;
 
+pub use builtin::builtin;
 pub use explain::explain;
 pub use findings::{Finding, Findings, Grade, LineColumn, Place};
 pub use lint::{Rule, rules};

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::model::{Playbook, Suite};
-use super::parse::{FIELDS, MEASURES, PROBES};
+use super::parse::{MEASURES, PROBES};
 
 /// The schema of a playbook, Draft 2020-12.
 pub fn playbook_schema() -> Value {
@@ -32,10 +32,38 @@ pub fn suite_schema() -> Value {
 }
 
 fn of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12()
+    let mut schema = SchemaSettings::draft2020_12()
         .into_generator()
         .into_root_schema_for::<T>()
-        .to_value()
+        .to_value();
+    refuse_nothing(&mut schema);
+    schema
+}
+
+/// A field without a value is left out, not written: takes `null` out of what may be left out.
+fn refuse_nothing(schema: &mut Value) {
+    let is_null = |one: &Value| one.get("type").is_some_and(|kind| kind == "null");
+    if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_slice() {
+            schema["type"] = kind.clone();
+        }
+    }
+    if let Some(forms) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        forms.retain(|form| !is_null(form));
+        if let [Value::Object(only)] = forms.as_mut_slice() {
+            let mut only = std::mem::take(only);
+            if let Some(description) = schema.get("description") {
+                only.insert("description".to_owned(), description.clone());
+            }
+            *schema = Value::Object(only);
+        }
+    }
+    match schema {
+        Value::Object(parts) => parts.values_mut().for_each(refuse_nothing),
+        Value::Array(parts) => parts.iter_mut().for_each(refuse_nothing),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn version(schema: &mut Value) {
@@ -102,8 +130,7 @@ fn short_forms(schema: &mut Value) {
 fn check(schema: &mut Value) {
     let mut check = definition(schema, "Check").take();
     let mut properties = Map::new();
-    let probe = schema["$defs"]["Probe"].take();
-    for variant in probe["oneOf"].as_array().into_iter().flatten() {
+    for variant in check["oneOf"].as_array().into_iter().flatten() {
         if let Some(fields) = variant["properties"].as_object() {
             properties.extend(fields.clone());
         }
@@ -136,23 +163,22 @@ fn check(schema: &mut Value) {
         "when".to_owned(),
         json!({"anyOf": [word, {"type": "array", "minItems": 1, "items": word}]}),
     );
-    let one: Vec<Value> = PROBES.iter().map(|probe| json!({"required": [probe]})).collect();
+    // Only an MQTT probe has several measures.
+    let one: Vec<Value> = PROBES
+        .iter()
+        .map(|probe| match *probe {
+            "mqtt" => json!({"required": [probe]}),
+            _ => json!({"required": [probe], "properties": {"expect": {"type": "string"}}}),
+        })
+        .collect();
     check["type"] = json!("object");
     check["properties"] = Value::Object(properties);
     check["additionalProperties"] = json!(false);
     check["required"] = json!(["id"]);
     check["oneOf"] = Value::Array(one);
-    if let Some(fields) = check.as_object_mut() {
-        fields.remove("$ref");
-        fields.remove("anyOf");
-        fields.remove("unevaluatedProperties");
-    }
     let measure = json!({"enum": MEASURES});
     definition(schema, "MqttProbe")["properties"]["measure"] = measure;
     *definition(schema, "Check") = check;
-    if let Some(definitions) = schema["$defs"].as_object_mut() {
-        definitions.remove("Probe");
-    }
 }
 
 /// A step is a map with one key.
@@ -182,8 +208,6 @@ fn accept_variables(schema: &mut Value) {
     }
     let definitions = schema["$defs"].as_object_mut();
     for (_, definition) in definitions.into_iter().flatten() {
-        let plain = definition.take();
-        *definition = plain;
         if definition.get("enum").is_some() || definition.get("type").is_some_and(|kind| kind == "string") {
             accept(definition, &variable);
         }
@@ -192,17 +216,20 @@ fn accept_variables(schema: &mut Value) {
 }
 
 fn inside(schema: &mut Value, variable: &Value) {
-    for (_, field) in schema["properties"].as_object_mut().into_iter().flatten() {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (_, field) in fields.into_iter().flatten() {
         accept(field, variable);
     }
-    for form in schema["anyOf"].as_array_mut().into_iter().flatten() {
+    let forms = schema.get_mut("anyOf").and_then(Value::as_array_mut);
+    for form in forms.into_iter().flatten() {
         inside(form, variable);
     }
 }
 
 /// Lets a schema take a variable too, unless it takes any text already.
 fn accept(schema: &mut Value, variable: &Value) {
-    if schema.get("type").is_some_and(|kind| kind == "string") && schema.get("pattern").is_none() {
+    let is_text = schema.get("type").is_some_and(|kind| kind == "string");
+    if is_text && schema.get("pattern").is_none() && schema.get("enum").is_none() {
         return;
     }
     let description = schema.get("description").cloned();
@@ -211,12 +238,4 @@ fn accept(schema: &mut Value, variable: &Value) {
     if let Some(description) = description {
         schema["description"] = description;
     }
-}
-
-/// The field names that the reader knows for a part of the format; for tests.
-pub(super) fn read_fields(part: &str) -> Vec<&'static str> {
-    FIELDS
-        .iter()
-        .find(|(name, _)| *name == part)
-        .map_or_else(Vec::new, |(_, fields)| fields.to_vec())
 }

@@ -158,11 +158,7 @@ fn read_file(path: &Path) -> Result<String, Finding> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
         Finding::of_file("not-utf-8", format!("line {line} is not UTF-8")).hint("save the file as UTF-8")
     })
 }

@@ -134,7 +134,7 @@ fn tail(out: &mut String, summary: &Summary) {
     }
     out.push('\n');
     for damage in &summary.damage {
-        // Writing into a string cannot fail.
+        // A string takes everything.
         let _ = writeln!(out, "damaged: {}", printable(&damage.to_string()));
     }
     for head in &summary.heads {

@@ -411,6 +411,7 @@ pub fn why_words(why: &Why, book: &Names) -> String {
         Why::JournalLost { error } => {
             format!("the journal cannot be written: {}", printable(&error.to_string()))
         }
+        Why::Latched { by } => format!("latched from elsewhere: {}", printable(by)),
         Why::Killed { by } => format!("kill switch: {}", printable(by)),
     }
 }

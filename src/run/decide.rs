@@ -264,6 +264,14 @@ impl Out<'_> {
                 }
                 self.abort(Why::Killed { by });
             }
+            Input::Latched { by } => {
+                if self.run.gate_closed.is_none() {
+                    self.emit(Fact::GateClosed {
+                        why: format!("latched from elsewhere: {by}"),
+                    });
+                }
+                self.abort(Why::Latched { by });
+            }
             Input::JournalLost { error } => self.abort(Why::JournalLost { error }),
             Input::GateClosed { why } => {
                 if self.run.gate_closed.is_none() {
@@ -679,11 +687,11 @@ impl Out<'_> {
             return;
         };
         let stopped = self.run.objective.is_some();
-        let impact = self
-            .run
-            .checks
-            .iter()
-            .any(|(id, check)| !id.is_stop_signal() && check.broken_since_fault.is_some());
+        // What is no recovery signal may break and stay broken: the clock does not wait for it.
+        let impact = recovery.when.iter().any(|id| {
+            let check = self.run.checks.get(id);
+            check.is_some_and(|check| check.broken_since_fault.is_some())
+        });
         let quiet = !impact
             && self.run.first_not_back(&recovery).is_none()
             && self.run.quiet_until().is_some_and(|mark| self.now >= mark);
@@ -795,10 +803,12 @@ impl Out<'_> {
             Some((_, Why::Killed { by })) if self.run.kill_clear == Some(true) => {
                 return (4, format!("killed by {by}, clean"));
             }
+            // Not everything was seen clear: that is no 4, whoever made what is left.
             Some((_, Why::Killed { by })) => {
-                let what = "its own debts are paid, not everything was seen clear";
-                return (4, format!("killed by {by}; {what}"));
+                let what = "its own debts are paid, and not everything was seen clear";
+                return (5, format!("killed by {by}; {what}"));
             }
+            Some((_, Why::Latched { by })) => return (4, format!("latched from elsewhere ({by}), clean")),
             Some((_, Why::Step { step, what }))
                 if matches!(self.run.playbook.steps.get(step.0), Some(Step::Baseline(_))) =>
             {

@@ -23,6 +23,8 @@ pub enum Why {
     StopCondition { check: CheckId },
     /// The journal cannot be written: no fault without a record.
     JournalLost { error: ErrorChain },
+    /// Somebody latched the cluster from elsewhere: this run pays its own debts, whatever is swept there.
+    Latched { by: String },
     /// The kill switch.
     Killed { by: String },
 }
@@ -35,7 +37,8 @@ impl Why {
             Self::Step { .. } => 1,
             Self::StopCondition { .. } => 2,
             Self::JournalLost { .. } => 3,
-            Self::Killed { .. } => 4,
+            Self::Latched { .. } => 4,
+            Self::Killed { .. } => 5,
         }
     }
 }

@@ -77,6 +77,10 @@ pub enum Input {
     Killed {
         by: String,
     },
+    /// The latch was closed from elsewhere.
+    Latched {
+        by: String,
+    },
     /// What the kill switch saw of a debt of this run.
     KillSaw {
         debt: DebtId,

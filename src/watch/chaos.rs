@@ -12,9 +12,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::DropGuard;
 
 use super::chaos_row::row;
-use super::feed::{self, Scope};
+use super::feed;
 use super::hub::Known;
 use super::pulse::Pulse;
+use super::scope::{Scope, Steps};
 use super::tasks::Tasks;
 use crate::cluster::{ApiFault, ChaosKind, ChaosObject, Cluster, known_kinds};
 use crate::ports::{ChaosRow, Freshness};
@@ -29,6 +30,8 @@ const AT_ONCE: usize = 8;
 
 /// One watch: a kind, in one namespace or all.
 type Place = (ChaosKind, Option<String>);
+/// A watch by its plural and its namespace.
+type At = (String, Option<String>);
 type Shown = (Freshness, Arc<Vec<ChaosRow>>);
 
 struct Watched {
@@ -49,12 +52,12 @@ struct Follower {
     tasks: Tasks,
     /// Looked at even where namespaces cannot be listed.
     usual: String,
-    watched: BTreeMap<(String, Option<String>), (ChaosKind, Watched)>,
+    watched: BTreeMap<At, (ChaosKind, Watched)>,
     unseen: Option<String>,
     /// Why nothing is known of the kinds.
     lost: Option<(Mark, String)>,
     begun: bool,
-    news: mpsc::UnboundedSender<((String, Option<String>), Known<ChaosObject>)>,
+    news: mpsc::UnboundedSender<(At, Known<ChaosObject>)>,
 }
 
 /// Follows for as long as it runs; `usual` is the namespace that is looked at in any case.
@@ -204,7 +207,7 @@ impl Follower {
         }
     }
 
-    fn open(&self, kind: &ChaosKind, at: &(String, Option<String>)) -> Watched {
+    fn open(&self, kind: &ChaosKind, at: &At) -> Watched {
         let (tasks, guard) = self.tasks.branch();
         let resource = kind.resource();
         let api: Api<DynamicObject> = match &at.1 {
@@ -220,6 +223,7 @@ impl Follower {
             labels: String::new(),
             what: format!("{}.chaos-mesh.org", kind.plural),
             place,
+            steps: Steps::Together,
         };
         let read = kind.clone();
         let hub = feed::open(scope, &self.pulse, &tasks, move |object: &DynamicObject| {
@@ -240,7 +244,7 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, at: &(String, Option<String>), known: Known<ChaosObject>) {
+    fn take(&mut self, at: &At, known: Known<ChaosObject>) {
         if let Some((_, watched)) = self.watched.get_mut(at) {
             watched.latest = known;
         }

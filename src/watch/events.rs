@@ -7,10 +7,11 @@ use k8s_openapi::api::core::v1::Event as CoreEvent;
 use k8s_openapi::api::events::v1::Event as NewEvent;
 use kube::Api;
 
-use super::feed::{self, Scope};
+use super::feed;
 use super::hub::{Hub, Key, Known, Told};
 use super::outlet::Outlet;
 use super::pulse::Pulse;
+use super::scope::{Scope, Steps};
 use super::tasks::Tasks;
 use crate::cluster::Cluster;
 use crate::ports::{EventLine, Freshness, Streamed};
@@ -79,6 +80,7 @@ fn scope<K>(api: Api<K>, what: &str, namespace: &str) -> Scope<K> {
         labels: String::new(),
         what: what.to_owned(),
         place: format!("in {namespace}"),
+        steps: Steps::Together,
     }
 }
 

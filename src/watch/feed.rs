@@ -6,46 +6,31 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
-use kube::api::{ListParams, WatchEvent, WatchParams};
-use kube::{Api, Resource, ResourceExt as _};
+use futures::StreamExt as _;
+use kube::api::WatchEvent;
+use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::hub::{Hub, Key, Known};
 use super::pulse::{Beat, Pulse};
+use super::scope::{Scope, Steps, WATCH, newest, number};
 use super::tasks::Tasks;
 use crate::cluster::ApiFault;
 use crate::ports::Freshness;
 use crate::units::Mark;
 
-/// The server ends a watch after so long; all times here are real time.
-const WATCH: Duration = Duration::from_secs(45);
-/// A watch that has not ended so long after it should have is dead.
+/// A watch that has not ended so long after it should have is dead. All times here are real time.
 const MARGIN: Duration = Duration::from_secs(5);
-/// Longer than this no list page and no start of a watch may take.
-const ANSWER: Duration = Duration::from_secs(10);
 /// After a gap, news are old news until nothing came for so long.
 const QUIET: Duration = Duration::from_secs(1);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Rights change rarely.
 const FORBIDDEN: Duration = Duration::from_secs(30);
-
-/// What is to be watched.
-pub(super) struct Scope<K> {
-    pub api: Api<K>,
-    /// A label selector, empty for all.
-    pub labels: String,
-    /// For people: `pods`.
-    pub what: String,
-    /// For people: `in default`, `in every namespace`.
-    pub place: String,
-}
 
 /// Starts watching; what is read of each object is decided by `read`.
 pub(super) fn open<K, T>(
@@ -69,6 +54,8 @@ where
         proven: pulse.clock().mark(),
         gap_from: None,
         pause: PAUSE.0,
+        waiting: Vec::new(),
+        level: None,
     };
     let (failed, clock) = (hub.clone(), pulse.clock().clone());
     tasks.spawn(feed.run(), move |why| {
@@ -76,8 +63,6 @@ where
     });
     hub
 }
-
-type Events<K> = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<K>>> + Send>>;
 
 /// How a watch ended.
 enum Ended {
@@ -100,6 +85,10 @@ struct Feed<K, T, F> {
     /// Since when news may have been missed, until the watch has caught up.
     gap_from: Option<Mark>,
     pause: Duration,
+    /// What changed and was not told yet.
+    waiting: Vec<Key>,
+    /// The server's newest version after the watch was taken up again: what comes later is no old news.
+    level: Option<u64>,
 }
 
 impl<K, T, F> Feed<K, T, F>
@@ -141,33 +130,12 @@ where
         }
     }
 
-    fn fault(&self, verb: &str, error: &kube::Error) -> ApiFault {
-        ApiFault::of(error, || self.right(verb))
-    }
-
-    fn right(&self, verb: &str) -> String {
-        format!("{verb} {} {}", self.scope.what, self.scope.place)
-    }
-
-    fn late(&self, verb: &str) -> ApiFault {
-        let text = format!("no answer to {}", self.right(verb));
-        ApiFault::Unreachable(crate::units::ErrorChain::message(text))
-    }
-
     /// Everything, page by page; told at once when it is complete.
     async fn list(&mut self) -> Result<String, ApiFault> {
         let mut found: BTreeMap<Key, Arc<T>> = BTreeMap::new();
         let mut token = None;
         loop {
-            let params = ListParams {
-                continue_token: token,
-                ..ListParams::default().limit(500).labels(&self.scope.labels)
-            };
-            let page = match timeout(ANSWER, self.scope.api.list(&params)).await {
-                Ok(Ok(page)) => page,
-                Ok(Err(error)) => return Err(self.fault("list", &error)),
-                Err(_) => return Err(self.late("list")),
-            };
+            let page = self.scope.page(token).await?;
             self.pulse.hear();
             for object in &page.items {
                 found.insert(key(object), Arc::new((self.read)(object)));
@@ -217,21 +185,30 @@ where
         self.view.changed.clear();
     }
 
-    async fn start(&self, version: &str) -> Result<Events<K>, ApiFault> {
-        let params = WatchParams {
-            timeout: u32::try_from(WATCH.as_secs()).ok(),
-            ..WatchParams::default().labels(&self.scope.labels)
-        };
-        match timeout(ANSWER / 2, self.scope.api.watch(&params, version)).await {
-            Ok(Ok(events)) => Ok(Box::pin(events)),
-            Ok(Err(error)) => Err(self.fault("watch", &error)),
-            Err(_) => Err(self.late("watch")),
+    /// One change: told at once, or with those that came with it.
+    fn step(&mut self, now: Mark, changed: Option<Key>, unseen: Duration) {
+        self.waiting.extend(changed);
+        self.view.unseen = unseen;
+        self.view.at = now;
+        if self.scope.steps == Steps::Each {
+            self.flush();
+        } else {
+            self.view.freshness = Freshness::Live;
         }
+    }
+
+    /// Tells what waits to be told.
+    fn flush(&mut self) {
+        if self.view.at <= self.proven && self.waiting.is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut self.waiting);
+        self.prove(self.view.at, changed, self.view.unseen);
     }
 
     /// Follows one connection. `version` is where to take it up again.
     async fn watch(&mut self, from: String, version: &mut Option<String>) -> Ended {
-        let mut events = match self.start(&from).await {
+        let mut events = match self.scope.watch(&from).await {
             Ok(events) => events,
             Err(ApiFault::Refused { code: 410, .. }) => return Ended::Expired,
             Err(fault) => return Ended::Lost(fault),
@@ -240,23 +217,28 @@ where
         let ends = Instant::now() + WATCH;
         let comebacks = self.beats.borrow_and_update().comebacks;
         let mut quiet = Instant::now() + QUIET;
+        self.level = None;
+        let mut missed = self.has_missed();
+        let level = newest(self.scope.api.clone());
+        tokio::pin!(level);
         loop {
             let catching_up = self.gap_from.is_some();
             tokio::select! {
                 biased;
-                event = events.next() => {
+                chunk = events.next() => {
                     quiet = Instant::now() + QUIET;
-                    let Some(event) = event else {
+                    let Some(chunk) = chunk else {
                         return self.ended(ends, version.take());
                     };
-                    match event {
-                        Ok(event) => match self.take(event) {
-                            Ok(at) if at.is_empty() => {}
-                            Ok(at) => *version = Some(at),
-                            Err(ended) => return ended,
-                        },
-                        Err(error) => return Ended::Lost(self.fault("watch", &error)),
+                    let taken = self.take_all(chunk, version);
+                    self.flush();
+                    if let Err(ended) = taken {
+                        return ended;
                     }
+                }
+                newest = &mut level, if missed => {
+                    missed = false;
+                    self.level = newest;
                 }
                 () = tokio::time::sleep_until(quiet), if catching_up => {
                     quiet = Instant::now() + QUIET;
@@ -272,10 +254,17 @@ where
                 }
                 () = tokio::time::sleep_until(ends + MARGIN) => {
                     self.gap_from = self.gap_from.or(Some(self.proven));
-                    return Ended::Lost(self.late("watch"));
+                    return Ended::Lost(self.scope.late("watch"));
                 }
             }
         }
+    }
+
+    /// Whether there was a gap that is worth a question.
+    fn has_missed(&self) -> bool {
+        let clock = self.pulse.clock();
+        self.gap_from
+            .is_some_and(|from| clock.mark().since(from) > clock.drill_time(QUIET))
     }
 
     /// Nothing came for a while after a gap: what came before was all that was missed.
@@ -308,6 +297,7 @@ where
         let beat = self.beats.borrow_and_update().clone();
         if beat.comebacks != comebacks {
             self.gap_from = self.gap_from.or(Some(self.proven));
+            self.stale("the API server was not looked at for a while".to_owned());
             return true;
         }
         if let Some(why) = beat.failing {
@@ -320,9 +310,37 @@ where
         false
     }
 
+    fn take_all(
+        &mut self,
+        chunk: Vec<kube::Result<WatchEvent<K>>>,
+        version: &mut Option<String>,
+    ) -> Result<(), Ended> {
+        for event in chunk {
+            let event = event.map_err(|error| Ended::Lost(self.scope.fault("watch", &error)))?;
+            let at = self.take(event)?;
+            if !at.is_empty() {
+                *version = Some(at);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes one event in; the version after it, or why the watch is over.
     fn take(&mut self, event: WatchEvent<K>) -> Result<String, Ended> {
         let now = self.pulse.hear();
+        let version = match &event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
+                number(object.meta().resource_version.as_deref())
+            }
+            WatchEvent::Bookmark(_) | WatchEvent::Error(_) => None,
+        };
+        if let (Some(level), Some(version)) = (self.level, version)
+            && version > level
+        {
+            self.gap_from = None;
+            self.level = None;
+            self.view.freshness = Freshness::Live;
+        }
         let stale_since = match &self.view.freshness {
             Freshness::Stale { since, .. } => Some(*since),
             Freshness::Live | Freshness::Connecting | Freshness::Forbidden { .. } => None,
@@ -336,13 +354,13 @@ where
                 if differs {
                     Arc::make_mut(&mut self.view.objects).insert(key.clone(), Arc::new(read));
                 }
-                self.prove(now, if differs { vec![key] } else { Vec::new() }, unseen);
+                self.step(now, differs.then_some(key), unseen);
                 Ok(object.resource_version().unwrap_or_default())
             }
             WatchEvent::Deleted(object) => {
                 let key = key(&object);
                 let known = Arc::make_mut(&mut self.view.objects).remove(&key).is_some();
-                self.prove(now, if known { vec![key] } else { Vec::new() }, unseen);
+                self.step(now, known.then_some(key), unseen);
                 Ok(object.resource_version().unwrap_or_default())
             }
             WatchEvent::Bookmark(bookmark) => {
@@ -356,7 +374,9 @@ where
                 if status.code == 410 {
                     return Err(Ended::Expired);
                 }
-                Err(Ended::Lost(ApiFault::of_status(&status, || self.right("watch"))))
+                Err(Ended::Lost(ApiFault::of_status(&status, || {
+                    self.scope.right("watch")
+                })))
             }
         }
     }

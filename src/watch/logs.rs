@@ -1,7 +1,7 @@
 //! The logs of the target's pods: one tail a container, new pods and restarts included. Never shows a line twice;
 //! what may be missing is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,12 @@ use crate::units::Mark;
 
 /// So many lines may wait for a probe that counts them.
 const ROOM: usize = 8192;
+
+/// So many containers are followed at once; each takes a connection.
+const MOST: usize = 128;
+
+/// Stands for containers that are not known by name yet.
+const EVERY: &str = "every container";
 
 /// Whether a line was there before it was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,12 +102,15 @@ impl Logs {
             lines: broadcast::channel(ROOM).0,
             unread: Arc::default(),
         };
+        // No line is no proof of silence before the pods are known.
+        sink.unread(EVERY, Some("the pods are not listed yet".to_owned()));
         let keeper = Keeper {
             cluster: cluster.clone(),
             pulse: pulse.clone(),
             tasks: tasks.clone(),
             sink: sink.clone(),
             tails: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             begin: Begin::WithHistory,
         };
         let (mut told, unread) = (pods.listen(), sink.unread.clone());
@@ -139,6 +148,8 @@ struct Keeper {
     sink: Sink,
     /// By the pod's uid and the container's name.
     tails: BTreeMap<(String, String), watch::Sender<Now>>,
+    /// Containers that are too many.
+    left_out: BTreeSet<String>,
     begin: Begin,
 }
 
@@ -148,6 +159,7 @@ impl Keeper {
             return;
         }
         let mut gone = std::mem::take(&mut self.tails);
+        let mut left_out = BTreeSet::new();
         for pod in known.objects.values() {
             for container in &pod.containers {
                 let at = (pod.row.uid.clone(), container.name.clone());
@@ -155,6 +167,13 @@ impl Keeper {
                     Some(tail) => {
                         tail.send_if_modified(|now| replace(now, container));
                         tail
+                    }
+                    None if self.tails.len() + gone.len() >= MOST => {
+                        let name = format!("{}/{}", pod.row.name, container.name);
+                        let why = format!("more than {MOST} containers; it is not followed");
+                        self.sink.unread(&name, Some(why));
+                        left_out.insert(name);
+                        continue;
                     }
                     None => self.start(pod, container),
                 };
@@ -164,8 +183,13 @@ impl Keeper {
         for tail in gone.into_values() {
             tail.send_replace(Now::Gone);
         }
+        for name in self.left_out.difference(&left_out) {
+            self.sink.unread(name, None);
+        }
+        self.left_out = left_out;
         // Pods that come later are read from their first line on.
         self.begin = Begin::AtTheBeginning;
+        self.sink.unread(EVERY, None);
     }
 
     fn start(&self, pod: &PodSeen, container: &ContainerSeen) -> watch::Sender<Now> {
@@ -178,6 +202,10 @@ impl Keeper {
         };
         let tail = Tail::new(whose, state, self.sink.clone(), self.pulse.clone());
         let (sink, name) = (self.sink.clone(), format!("{}/{}", pod.row.name, container.name));
+        if self.begin == Begin::WithHistory && container.running {
+            // What it writes until it is followed counts as history.
+            sink.unread(&name, Some("it is not followed yet".to_owned()));
+        }
         self.tasks.spawn(tail.run(), move |why| {
             sink.unread(&name, Some(format!("following failed here: {why}")));
         });

@@ -86,12 +86,11 @@ pub(super) fn ask(
             let asked = clock.mark();
             next = asked.after(every);
             let answer = client.get(url.clone()).send().await;
-            let reading = read(
-                &answer.map(|answer| answer.status().as_u16()),
-                wanted,
-                (asked, clock.mark()),
-                measures,
-            );
+            // An address may hold a password; what failed is said without it.
+            let status = answer
+                .map(|answer| answer.status().as_u16())
+                .map_err(reqwest::Error::without_url);
+            let reading = read(&status, wanted, (asked, clock.mark()), measures);
             // Between two questions anything may have been.
             let resolution = every.max(clock.mark().since(asked));
             if raw

@@ -18,6 +18,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(3);
 /// Below this, in real time, no latency is believed: the server's own way from a change to its watchers.
 const FLOOR: Duration = Duration::from_millis(10);
+/// A look that comes so late, in real time, comes from a machine that was suspended, or as good as that.
+const ASLEEP: Duration = Duration::from_secs(15);
 /// The slowest of so many answers is taken as the latency.
 const ANSWERS: usize = 5;
 
@@ -81,7 +83,14 @@ impl Pulse {
     /// Asks while nothing arrives; ends only when it is dropped.
     pub async fn run(self, cluster: Cluster) {
         let mut answers: VecDeque<Duration> = VecDeque::new();
+        let mut looked = self.clock.mark();
         loop {
+            let now = self.clock.mark();
+            if now.since(looked) > self.clock.drill_time(ASLEEP) {
+                // Whatever was connected before may be dead without knowing it.
+                self.beat.send_modify(|beat| beat.comebacks += 1);
+            }
+            looked = now;
             let heard = Mark::from_nanos(self.heard.load(Ordering::Relaxed));
             let quiet = self.clock.mark().since(heard) >= self.clock.drill_time(SILENCE);
             let failing = self.beat.borrow().failing.is_some();

@@ -12,13 +12,14 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use super::endpoints::{ServiceSeen, SliceSeen};
-use super::feed::{self, Scope};
+use super::feed;
 use super::hub::{Hub, Told};
 use super::logs::Logs;
 use super::outlet::Outlet;
 use super::owners::{Owner, OwnerKind};
 use super::pods::PodSeen;
 use super::pulse::Pulse;
+use super::scope::{Scope, Steps};
 use super::tasks::Tasks;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
@@ -57,6 +58,7 @@ impl Sources {
             labels: selector(&target.pods),
             what: "pods".to_owned(),
             place: format!("in {}", target.namespace),
+            steps: Steps::Each,
         };
         let pods = feed::open(scope, &pulse, &tasks, PodSeen::of);
         Self {
@@ -89,6 +91,7 @@ impl Sources {
             labels: String::new(),
             what: what.to_owned(),
             place: format!("in {}", self.target.namespace),
+            steps: Steps::Each,
         };
         feed::open(scope, &self.pulse, &self.tasks, read)
     }

@@ -64,6 +64,7 @@ impl Day {
             store: self.store(),
             take_over: None,
             firing: Firing::Allowed,
+            say: std::sync::Arc::new(|_| {}),
         };
         self.world.begin(wanted).await.expect("a run")
     }
@@ -284,9 +285,38 @@ async fn the_kill_switch_ends_what_is_on_and_latches() {
         store: day.store(),
         take_over: None,
         firing: Firing::Allowed,
+        say: std::sync::Arc::new(|_| {}),
     };
     let refused = day.world.begin(again).await.err().expect("nothing starts");
     assert_eq!(refused.exit(), 3, "{refused}");
     assert!(refused.to_string().contains("ctrl-k"), "{refused}");
+    day.world.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_from_another_terminal_ends_the_run_which_pays_its_own() {
+    let day = Day::at(4.0, 5).await;
+    let playbook = hurried(shipped("emqx-network-delay"));
+    let assembled = day.begin(playbook, Unattended::Yes).await;
+    let cluster = day.world.cluster().clone();
+    let (driven, told) = play(assembled, |entry, _| {
+        if matches!(entry.fact, Fact::InjectSettled { .. }) {
+            // Another machine: only the cluster's latch tells of it.
+            let cluster = cluster.clone();
+            tokio::spawn(async move {
+                cluster
+                    .close_latch("default", "someone@elsewhere", "firedrill kill")
+                    .await
+            });
+        }
+    })
+    .await;
+    assert_eq!(driven.exit, 4, "{}", driven.summary);
+    assert!(driven.summary.contains("someone@elsewhere"), "{}", driven.summary);
+    assert!(
+        told.iter()
+            .any(|entry| matches!(entry.fact, Fact::RevertIntended { .. }))
+    );
+    day.is_clean();
     day.world.leave().await;
 }

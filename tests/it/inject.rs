@@ -1,241 +1,22 @@
 //! The injector of Chaos Mesh against the embedded cluster's wire. What really is injected is asked of the world.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill::cluster::{Cluster, Removal};
-use firedrill::fault::{ChaosRef, Debt, Gone, Undo};
-use firedrill::inject;
-use firedrill::playbook::{Fault, Limits, Span, Target};
-use firedrill::ports::{Injector, PlanRequest};
-use firedrill::run::{Injected, Plan, Refusal};
-use firedrill::sim::wire::SimOptions;
-use firedrill::sim::world::{Effect, Link, What};
+use firedrill::cluster::Removal;
+use firedrill::fault::{Debt, Gone, Undo};
+use firedrill::playbook::{Limits, Span};
+use firedrill::run::{Injected, Refusal};
+use firedrill::sim::world::Link;
 use firedrill::units::Percent;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::sim_wire::{PATIENCE, Peer};
-
-/// A cluster, and an injector on it.
-pub struct Stage {
-    pub peer: Peer,
-    pub cluster: Cluster,
-    pub injector: Arc<dyn Injector>,
-}
-
-impl Stage {
-    pub async fn at_speed(speed: f64) -> Self {
-        let options = SimOptions {
-            speed,
-            ..SimOptions::default()
-        };
-        let peer = Peer::start(options).await;
-        let cluster = Cluster::connect(Some(peer.sim.kubeconfig()), None).await.unwrap();
-        let injector = inject::chaos_mesh(cluster.clone(), peer.sim.clock().clone());
-        Self {
-            peer,
-            cluster,
-            injector,
-        }
-    }
-
-    /// Another process on the same cluster: it remembers nothing.
-    pub async fn newcomer(&self, kubeconfig: &Path) -> Arc<dyn Injector> {
-        let cluster = Cluster::connect(Some(kubeconfig), None).await.unwrap();
-        inject::chaos_mesh(cluster, self.peer.sim.clock().clone())
-    }
-
-    pub async fn plan(&self, request: PlanRequest) -> Plan {
-        let said = format!("{:?}", request.fault.chaos_mesh);
-        self.injector
-            .plan(request)
-            .await
-            .unwrap_or_else(|refusal| panic!("{refusal}: {said}"))
-    }
-
-    /// Arms and fires; the debt as it stands after.
-    pub async fn fire(&self, manifest: Value) -> (Debt, Vec<String>) {
-        let plan = self.plan(request(manifest, wide())).await;
-        self.fire_planned(plan).await
-    }
-
-    pub async fn fire_planned(&self, plan: Plan) -> (Debt, Vec<String>) {
-        let outcome = timeout(PATIENCE, self.injector.inject(&plan.debt, &plan.manifest)).await;
-        match outcome.unwrap() {
-            Injected::Yes { targets, undo, .. } => {
-                let debt = Debt {
-                    undo: *undo,
-                    ..plan.debt
-                };
-                (debt, targets)
-            }
-            Injected::No { error } => panic!("{}: {error}", plan.action),
-        }
-    }
-
-    pub async fn revert(&self, debt: &Debt) -> Gone {
-        let (seen, _told) = mpsc::unbounded_channel();
-        timeout(PATIENCE, self.injector.revert(debt, seen)).await.unwrap()
-    }
-
-    pub fn effects(&self) -> Vec<Effect> {
-        self.peer.sim.world().look(firedrill::sim::world::World::effects)
-    }
-
-    pub fn effects_of(&self, debt: &Debt) -> Vec<Effect> {
-        let uid = uid(debt);
-        self.effects()
-            .into_iter()
-            .filter(|effect| effect.by.uid == uid)
-            .collect()
-    }
-
-    /// Every pod that this object was really applied to.
-    pub fn applied(&self, debt: &Debt) -> BTreeSet<String> {
-        let uid = uid(debt);
-        self.peer.sim.world().look(|world| {
-            let on = world.happenings().iter().filter_map(|one| match &one.what {
-                What::FaultApplied { by, on } if by.uid == uid => Some(on),
-                _ => None,
-            });
-            on.map(|on| match &on.container {
-                Some(container) => format!("{}/{}/{container}", on.namespace, on.pod),
-                None => format!("{}/{}", on.namespace, on.pod),
-            })
-            .collect()
-        })
-    }
-
-    pub fn daemons(&self, link: Link) {
-        self.peer.sim.world().with(|world| {
-            for node in ["node-1", "node-2", "node-3"] {
-                world.turn_daemon(node, link);
-            }
-        });
-    }
-
-    pub async fn patch(&self, debt: &Debt, body: &Value) {
-        let answer = self.peer.call("PATCH", &path(object(debt)), body).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-    }
-
-    pub async fn is_there(&self, debt: &Debt) -> bool {
-        self.peer.get(&path(object(debt))).await.status == 200
-    }
-
-    pub async fn pods_ready(&self) {
-        let ready = || async {
-            let pods = self
-                .peer
-                .get("/api/v1/namespaces/default/pods?labelSelector=app%3Demqx-go")
-                .await
-                .json();
-            let pods = pods["items"].as_array().cloned().unwrap_or_default();
-            let ready = pods.iter().filter(|pod| {
-                let conditions = pod["status"]["conditions"]
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_default();
-                conditions
-                    .iter()
-                    .any(|one| one["type"] == "Ready" && one["status"] == "True")
-            });
-            ready.count() == 3
-        };
-        let all = async {
-            while !ready().await {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, all).await.unwrap();
-    }
-}
-
-pub fn object(debt: &Debt) -> &ChaosRef {
-    let Undo::DeleteChaos { object, .. } = &debt.undo;
-    object
-}
-
-pub fn uid(debt: &Debt) -> String {
-    let Undo::DeleteChaos { uid, .. } = &debt.undo;
-    uid.clone().unwrap()
-}
-
-pub fn without_uid(debt: &Debt) -> Debt {
-    let Undo::DeleteChaos {
-        cluster,
-        object,
-        lasting,
-        ..
-    } = debt.undo.clone();
-    let undo = Undo::DeleteChaos {
-        cluster,
-        object,
-        lasting,
-        uid: None,
-    };
-    Debt { undo, ..debt.clone() }
-}
-
-pub fn path(object: &ChaosRef) -> String {
-    format!(
-        "/apis/chaos-mesh.org/v1alpha1/namespaces/{}/{}/{}",
-        object.namespace, object.plural, object.name
-    )
-}
-
-pub fn wide() -> Limits {
-    Limits {
-        pods: 3,
-        percent: Percent(100.0),
-        ..Limits::default()
-    }
-}
-
-pub fn request(manifest: Value, limits: Limits) -> PlanRequest {
-    PlanRequest {
-        run: "20261121-033247-a9f0".into(),
-        fault: Fault {
-            id: "hurt".into(),
-            chaos_mesh: manifest,
-        },
-        attempt: 1,
-        target: Target {
-            namespace: "default".to_owned(),
-            pods: [("app".to_owned(), "emqx-go".to_owned())].into(),
-        },
-        limits,
-    }
-}
-
-pub fn fixture(name: &str) -> Value {
-    let path = format!(
-        "{}/tests/fixtures/chaos-manifests/{name}.yaml",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-pub fn manifest(kind: &str, spec: &Value) -> Value {
-    json!({"apiVersion": "chaos-mesh.org/v1alpha1", "kind": kind, "metadata": {"name": "x", "namespace": "default"},
-        "spec": spec})
-}
-
-pub fn brokers() -> Value {
-    json!({"namespaces": ["default"], "labelSelectors": {"app": "emqx-go"}})
-}
-
-pub fn delay(mode: &str) -> Value {
-    manifest(
-        "NetworkChaos",
-        &json!({"action": "delay", "mode": mode, "selector": brokers(), "direction": "to", "duration": "8m",
-            "delay": {"latency": "250ms", "jitter": "100ms"}}),
-    )
-}
+use crate::inject_stage::{
+    Stage, brokers, cluster_of, delay, fixture, manifest, object, path, request, uid, wide, without_uid,
+};
+use crate::sim_wire::PATIENCE;
 
 #[tokio::test]
 async fn every_case_of_the_plan_hits_what_it_says_and_leaves_nothing() {
@@ -299,19 +80,19 @@ async fn the_card_says_what_would_happen() {
     stage.peer.sim.shutdown().await;
 }
 
-#[tokio::test]
-async fn what_goes_beyond_the_limits_is_refused_in_words() {
-    let stage = Stage::at_speed(1.0).await;
+fn kill(mode: &str, selector: &Value) -> Value {
+    let spec = json!({"action": "pod-kill", "mode": mode, "selector": selector});
+    manifest("PodChaos", &spec)
+}
+
+/// The manifest, the limits, and what the refusal says.
+type Refused = (Value, Limits, &'static str);
+
+fn beyond_the_limits() -> Vec<Refused> {
     let limits = |pods: u32, percent: f64| Limits {
         pods,
         percent: Percent(percent),
         ..Limits::default()
-    };
-    let kill = |mode: &str, selector: Value| {
-        manifest(
-            "PodChaos",
-            &json!({"action": "pod-kill", "mode": mode, "selector": selector}),
-        )
     };
     let short = Limits {
         duration: Span(Duration::from_mins(1)),
@@ -321,17 +102,14 @@ async fn what_goes_beyond_the_limits_is_refused_in_words() {
         namespaces: vec!["kube-system".to_owned()],
         ..wide()
     };
-    let mut schedule = kill("all", brokers());
-    schedule = manifest(
-        "Schedule",
-        &json!({"schedule": "@every 5m", "type": "PodChaos", "podChaos": schedule["spec"]}),
-    );
-    let workflow = manifest(
-        "Workflow",
-        &json!({"entry": "a", "templates": [
-        {"name": "a", "templateType": "NetworkChaos", "deadline": "1m", "networkChaos": delay("all")["spec"]}]}),
-    );
-    let cases: Vec<(Value, Limits, &str)> = vec![
+    let all = kill("all", &brokers());
+    let schedule = json!({"schedule": "@every 5m", "type": "PodChaos", "podChaos": all["spec"]});
+    let workflow = json!({"entry": "a", "templates": [
+        {"name": "a", "templateType": "NetworkChaos", "deadline": "1m", "networkChaos": delay("all")["spec"]}]});
+    let elsewhere = kill("one", &json!({"namespaces": ["chaos-mesh"]}));
+    let in_system = kill("one", &json!({"namespaces": ["kube-system"]}));
+    let partition = fixture("02-network-partition");
+    vec![
         (delay("all"), limits(2, 100.0), "3 pods of at most 2"),
         (
             delay("all"),
@@ -339,63 +117,53 @@ async fn what_goes_beyond_the_limits_is_refused_in_words() {
             "100 % of the target's 3 ready pods",
         ),
         (delay("one"), short, "8m long, of at most 1m"),
-        (kill("all", brokers()), wide(), "last ready replica of the target"),
-        (schedule, wide(), "last ready replica of the target"),
-        (workflow, limits(2, 100.0), "3 pods of at most 2"),
+        (all, wide(), "last ready replica of the target"),
         (
-            kill("one", json!({"namespaces": ["chaos-mesh"]})),
+            manifest("Schedule", &schedule),
             wide(),
-            "chaos-mesh is not among",
+            "last ready replica of the target",
         ),
         (
-            kill("one", json!({"namespaces": ["kube-system"]})),
-            system,
-            "never fired at",
-        ),
-        (
-            kill("one", json!({"labelSelectors": {"app": "nobody"}})),
-            wide(),
-            "no pod is selected",
-        ),
-        (
-            kill("one", json!({"pods": {"default": ["emqx-go-9"]}})),
-            wide(),
-            "no pod is selected",
-        ),
-        (
-            kill("one", json!({"nodeSelectors": {"zone": "mars"}})),
-            wide(),
-            "no node carries",
-        ),
-        (
-            fixture("02-network-partition"),
+            manifest("Workflow", &workflow),
             limits(2, 100.0),
             "3 pods of at most 2",
         ),
+        (elsewhere, wide(), "chaos-mesh is not among"),
+        (in_system, system, "never fired at"),
+        (partition, limits(2, 100.0), "3 pods of at most 2"),
+    ]
+}
+
+fn not_to_be_had() -> Vec<Refused> {
+    let nobody = kill("one", &json!({"labelSelectors": {"app": "nobody"}}));
+    let unborn = kill("one", &json!({"pods": {"default": ["emqx-go-9"]}}));
+    let on_mars = kill("one", &json!({"nodeSelectors": {"zone": "mars"}}));
+    let mut scheduler = kill("one", &brokers());
+    scheduler["spec"]["scheduler"] = json!({"cron": "@every 1m"});
+    let mut both = delay("one");
+    both["spec"]["direction"] = json!("both");
+    vec![
+        (nobody, wide(), "no pod is selected"),
+        (unborn, wide(), "no pod is selected"),
+        (on_mars, wide(), "no node carries"),
         (
             manifest("AWSChaos", &json!({"action": "ec2-stop"})),
             wide(),
             "hits no pods",
         ),
+        (scheduler, wide(), "unknown field \"spec.scheduler\""),
         (
-            manifest(
-                "PodChaos",
-                &json!({"action": "pod-kill", "mode": "one", "selector": brokers(), "scheduler": {"cron": "@every 1m"}}),
-            ),
-            wide(),
-            "unknown field \"spec.scheduler\"",
-        ),
-        (
-            manifest(
-                "NetworkChaos",
-                &json!({"action": "delay", "mode": "one", "selector": brokers(), "direction": "both",
-                    "delay": {"latency": "1s"}}),
-            ),
+            both,
             wide(),
             "`from` and `both` direction cannot be used when targets is empty",
         ),
-    ];
-    for (manifest, limits, words) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn what_goes_beyond_the_limits_is_refused_in_words() {
+    let stage = Stage::at_speed(1.0).await;
+    for (manifest, limits, words) in beyond_the_limits().into_iter().chain(not_to_be_had()) {
         let shown = manifest.to_string();
         match stage.injector.plan(request(manifest, limits)).await {
             Err(Refusal { why, hint }) => {
@@ -421,7 +189,7 @@ async fn what_goes_beyond_the_limits_is_refused_in_words() {
         ),
         (json!({"pods": {"default": ["emqx-go-0", "emqx-go-2"]}}), 2),
     ] {
-        let plan = stage.plan(request(kill("one", selector), wide())).await;
+        let plan = stage.plan(request(kill("one", &selector), wide())).await;
         assert_eq!(plan.pods.len(), pods, "{:?}", plan.pods);
     }
     stage.peer.sim.shutdown().await;
@@ -610,14 +378,7 @@ async fn an_object_that_is_not_ours_is_left_alone() {
     assert!(matches!(gone, Gone::Unknown { .. }), "{gone}");
     assert!(stage.is_there(&debt).await);
     assert_eq!(stage.effects_of(&debt).len(), 1);
-    let viewer = stage
-        .peer
-        .sim
-        .seats()
-        .iter()
-        .find(|seat| seat.user == "viewer")
-        .unwrap();
-    let viewer = stage.newcomer(&viewer.kubeconfig).await;
+    let viewer = stage.seat("viewer").await;
     let (seen, _told) = mpsc::unbounded_channel();
     match timeout(PATIENCE, viewer.revert(&debt, seen)).await.unwrap() {
         Gone::Forbidden { right } => assert!(right.contains("networkchaos.chaos-mesh.org"), "{right}"),
@@ -627,7 +388,35 @@ async fn an_object_that_is_not_ours_is_left_alone() {
     stage.peer.sim.shutdown().await;
 }
 
-fn cluster_of(debt: &mut Debt) -> &mut firedrill::fault::ClusterPin {
-    let Undo::DeleteChaos { cluster, .. } = &mut debt.undo;
-    cluster
+#[tokio::test]
+async fn the_roles_are_enough_for_their_seats() {
+    let stage = Stage::at_speed(5.0).await;
+    let (console, on_call) = (stage.seat("console").await, stage.seat("abort-only").await);
+    let plan = console.plan(request(delay("one"), wide())).await.unwrap();
+    let outcome = timeout(PATIENCE, console.inject(&plan.debt, &plan.manifest))
+        .await
+        .unwrap();
+    let Injected::Yes { undo, .. } = outcome else {
+        panic!("{outcome:?}");
+    };
+    let debt = Debt {
+        undo: *undo,
+        ..plan.debt
+    };
+    let refusal = on_call.plan(request(delay("one"), wide())).await.unwrap_err();
+    assert!(
+        refusal.why.contains("no right to list pods in default"),
+        "{refusal}"
+    );
+    let outcome = timeout(PATIENCE, on_call.inject(&without_uid(&debt), &plan.manifest))
+        .await
+        .unwrap();
+    assert!(matches!(outcome, Injected::No { .. }), "{outcome:?}");
+    let (seen, _told) = mpsc::unbounded_channel();
+    assert_eq!(
+        timeout(PATIENCE, on_call.revert(&debt, seen)).await.unwrap(),
+        Gone::Proven
+    );
+    assert_eq!(stage.effects(), []);
+    stage.peer.sim.shutdown().await;
 }

@@ -49,6 +49,7 @@ enum Deed {
     KillEnded(bool),
     JournalLost,
     GateClosed,
+    Latched,
     Resumed,
 }
 
@@ -93,6 +94,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => any::<bool>().prop_map(Deed::KillEnded),
         1 => Just(Deed::JournalLost),
         1 => Just(Deed::GateClosed),
+        1 => Just(Deed::Latched),
         1 => Just(Deed::Resumed),
     ]
 }
@@ -286,7 +288,8 @@ impl Bench {
 
     fn ended(&self, exit: u8) -> Result<(), TestCaseError> {
         let owes = self.shadow.owed().next().is_some();
-        prop_assert_eq!(exit == 5, owes, "exit {} with what is owed", exit);
+        let unclear = self.killed && self.shadow.kill_clear != Some(true);
+        prop_assert_eq!(exit == 5, owes || unclear, "exit {} with what is owed", exit);
         let handed = self
             .entries
             .iter()
@@ -299,7 +302,8 @@ impl Bench {
             matches!(self.shadow.playbook.steps.get(step.0), Some(Step::Baseline(_)))
         };
         match &self.shadow.abort {
-            Some((_, Why::Killed { .. })) => prop_assert_eq!(exit, 4),
+            Some((_, Why::Killed { .. })) => prop_assert_eq!(exit, if unclear { 5 } else { 4 }),
+            Some((_, Why::Latched { .. })) => prop_assert_eq!(exit, 4),
             Some((_, Why::Step { step, .. })) if baseline(step) => prop_assert_eq!(exit, 1),
             Some(_) => prop_assert_eq!(exit, 3),
             None => prop_assert!(exit <= 1),
@@ -470,8 +474,14 @@ impl Bench {
             Deed::JournalLost => Input::JournalLost {
                 error: ErrorChain::message("disk full"),
             },
+            Deed::Latched => Input::Latched {
+                by: "elsewhere".to_owned(),
+            },
             Deed::GateClosed => Input::GateClosed {
                 why: "a latch".to_owned(),
+            },
+            Deed::Latched => Input::Latched {
+                by: "another console".to_owned(),
             },
             Deed::Resumed => Input::Resumed {
                 how: firedrill::clock::Resumed::SameBoot,

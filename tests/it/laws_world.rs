@@ -40,6 +40,7 @@ enum Deed {
     DiskFull,
     JournalLost,
     GateClosed,
+    Latched,
     Kill,
     Order(Order),
 }
@@ -73,6 +74,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::DiskFull),
         1 => Just(Deed::JournalLost),
         1 => Just(Deed::GateClosed),
+        1 => Just(Deed::Latched),
         1 => Just(Deed::Kill),
         2 => order.prop_map(Deed::Order),
     ]
@@ -154,6 +156,9 @@ fn apply(stage: &mut Stage, deed: &Deed) -> Result<(), TestCaseError> {
         }),
         Deed::GateClosed => stage.put(Input::GateClosed {
             why: "a latch".to_owned(),
+        }),
+        Deed::Latched => stage.put(Input::Latched {
+            by: "another console".to_owned(),
         }),
         Deed::Kill => stage.kill(),
         Deed::Order(order) => stage.put(Input::Operator(order.clone())),

@@ -5,17 +5,30 @@ mod drive;
 mod floors;
 #[cfg(feature = "sim")]
 mod gameday;
-mod kill;
+#[cfg(feature = "sim")]
+mod inject;
+#[cfg(feature = "sim")]
+mod inject_rbac;
+#[cfg(feature = "sim")]
+mod inject_stage;
+#[cfg(feature = "sim")]
+mod inject_storms;
 mod journal;
 mod journal_samples;
+#[cfg(feature = "sim")]
+mod kill;
 mod laws;
 #[cfg(feature = "sim")]
 mod laws_stage;
 #[cfg(feature = "sim")]
 mod laws_world;
+mod playbook;
+mod playbook_command;
+mod playbook_schema;
+#[cfg(feature = "sim")]
+mod playbook_sim;
 mod report;
 mod report_command;
-mod inject;
 #[cfg(feature = "sim")]
 mod sim_wire;
 #[cfg(feature = "sim")]
@@ -32,5 +45,12 @@ mod sim_wire_recorded;
 mod sim_wire_server;
 #[cfg(feature = "sim")]
 mod sim_world;
+mod tui;
 #[cfg(feature = "sim")]
 mod watch;
+#[cfg(feature = "sim")]
+mod watch_gap;
+#[cfg(feature = "sim")]
+mod watch_status;
+#[cfg(feature = "sim")]
+mod watch_streams;

@@ -11,8 +11,8 @@ use firedrill::playbook::{
 };
 use firedrill::ports::{CheckNow, Freshness, PodRow, Probes as _, Readings};
 use firedrill::sim::wire::{self, Sim, SimOptions};
-use firedrill::sim::world::resource::PODS;
-use firedrill::sim::world::{DeleteQuery, Happening, Name, What};
+use firedrill::sim::world::resource::{PODS, ResourceRef};
+use firedrill::sim::world::{DeleteQuery, Happening, Name, What, World, WriteQuery};
 use firedrill::units::{CheckId, Mark};
 use firedrill::watch::{self, Registry, Watching};
 
@@ -65,6 +65,67 @@ impl Stage {
             .with(|world| world.write_line(&name, "emqx-go", text));
     }
 
+    /// Somebody else's chaos in `default`.
+    pub fn chaos(&self, kind: &str, name: &str, spec: &serde_json::Value) {
+        let object = serde_json::json!({
+            "apiVersion": "chaos-mesh.org/v1alpha1", "kind": kind,
+            "metadata": {"name": name, "namespace": "default"}, "spec": spec,
+        });
+        let at = ResourceRef::new("chaos-mesh.org", "v1alpha1", kind.to_lowercase());
+        self.sim.world().with(|world| {
+            world
+                .create(&at, "default", object, &WriteQuery::default())
+                .unwrap();
+        });
+    }
+
+    pub fn delete_chaos(&self, kind: &str, name: &str) {
+        let at = ResourceRef::new("chaos-mesh.org", "v1alpha1", kind.to_lowercase());
+        let name = Name::new("default", name);
+        self.sim.world().with(|world| {
+            world.delete(&at, &name, &DeleteQuery::default()).unwrap();
+        });
+    }
+
+    /// Closes the cluster's latch as somebody's console would.
+    pub fn latch(&self, namespace: &str, by: &str, why: &str) {
+        let lease = serde_json::json!({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {
+                "name": "firedrill-latch", "namespace": namespace, "annotations": {"firedrill.io/why": why},
+            },
+            "spec": {"holderIdentity": by},
+        });
+        let at = ResourceRef::new("coordination.k8s.io", "v1", "leases");
+        self.sim.world().with(|world| {
+            world
+                .create(&at, namespace, lease, &WriteQuery::default())
+                .unwrap();
+        });
+    }
+
+    /// Waits until the world really hurts somebody with it.
+    pub async fn until_injected(&self, name: &Name) {
+        let says = || {
+            let effects = self.sim.world().look(World::effects);
+            effects.iter().any(|effect| effect.by.name == name.name)
+        };
+        let done = async {
+            while !says() {
+                self.clock.pass(Duration::from_millis(100)).await;
+            }
+            // The effect comes a moment before the status that tells of it.
+            let at = ResourceRef::new("chaos-mesh.org", "v1alpha1", "networkchaos");
+            while !self.sim.world().look(|world| {
+                let object = world.get(&at, name).unwrap();
+                object.to_string().contains("\"phase\":\"Injected\"")
+            }) {
+                self.clock.pass(Duration::from_millis(100)).await;
+            }
+        };
+        within("the injection", done).await;
+    }
+
     pub fn happenings(&self) -> Vec<Happening> {
         self.sim.world().look(|world| world.happenings().to_vec())
     }
@@ -84,7 +145,7 @@ pub fn target() -> Target {
     }
 }
 
-fn check(probe: Probe) -> Check {
+pub fn check(probe: Probe) -> Check {
     Check {
         id: CheckId::new(probe.name()),
         probe,
@@ -103,7 +164,7 @@ pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 }
 
 /// Reads until a reading is as wanted; everything read, that one last.
-async fn until(
+pub async fn until(
     readings: &mut Readings,
     what: &str,
     mut enough: impl FnMut(&CheckNow) -> bool,

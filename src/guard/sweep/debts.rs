@@ -10,12 +10,15 @@ use super::engine::Sweep;
 use super::requests;
 use super::seeing::is_plain;
 use crate::clock;
-use crate::cluster::{ChaosObject, Removed};
+use crate::cluster::{ApiFault, ChaosObject, Removed};
 use crate::fault::{ChaosRef, ClusterPin, Gone, Lasting, Undo};
 use crate::units::Mark;
 
 /// A create that is under way may still make its object so long after it was intended.
 const IN_DOUBT: Duration = Duration::from_secs(12);
+
+/// The cluster forgets its events after an hour; what was intended longer ago they do not tell of.
+const REMEMBERED: Duration = Duration::from_mins(30);
 
 /// A debt in the sweep.
 #[derive(Debug)]
@@ -28,8 +31,11 @@ pub(super) struct DebtState {
     pub gone: Gone,
     /// Whether the verdict stands.
     settled: bool,
-    /// Its place cannot be listed: it is seen out by itself.
-    alone: bool,
+    /// Something that decides it is under way: its place cannot be listed and it is seen out by itself, or the
+    /// events are asked for.
+    asking: bool,
+    /// Intended so short a time ago that the cluster would still tell of it.
+    recent: bool,
 }
 
 impl DebtState {
@@ -83,13 +89,13 @@ impl Sweep<'_> {
                 elsewhere += 1;
                 continue;
             }
-            let since = known.intended.map_or(Duration::ZERO, |at| {
+            let known_since = known.intended.map(|at| {
                 let since = clock::wall().0.duration_since(at.0);
                 Duration::try_from(since).unwrap_or_default()
             });
             let doubt = match uid {
                 Some(_) => Mark::ZERO,
-                None => Mark::ZERO.after(IN_DOUBT.saturating_sub(since)),
+                None => Mark::ZERO.after(IN_DOUBT.saturating_sub(known_since.unwrap_or_default())),
             };
             let plain = [&object.name, &object.namespace, &object.plural]
                 .into_iter()
@@ -113,7 +119,8 @@ impl Sweep<'_> {
                 doubt,
                 gone,
                 settled,
-                alone: false,
+                asking: false,
+                recent: known_since.is_some_and(|since| since < REMEMBERED),
             });
         }
         if elsewhere > 0 {
@@ -146,22 +153,48 @@ impl Sweep<'_> {
         let Some(looked) = self.round.last_whole else {
             return;
         };
-        let mut settled = Vec::new();
+        let (mut settled, mut asking) = (Vec::new(), Vec::new());
         for (ix, debt) in self.debts.iter().enumerate() {
-            if debt.settled || debt.alone || debt.object.is_some() || looked < debt.doubt {
+            if debt.settled || debt.asking || debt.object.is_some() || looked < debt.doubt {
                 continue;
             }
             let (_, object, lasting, uid) = debt.parts();
             if self.round.rounds < 2 || !self.covers(&object.plural, &object.namespace) {
                 continue;
             }
-            settled.push((ix, absent(lasting, uid)));
+            if lasting == Lasting::UntilUndone && uid.is_none() && debt.recent {
+                asking.push(ix);
+                self.work.push(requests::events(self.cluster, (ix, object)));
+            } else {
+                settled.push((ix, absent(lasting, uid)));
+            }
+        }
+        for ix in asking {
+            self.debts[ix].asking = true;
         }
         for (ix, gone) in settled {
-            self.debts[ix].gone = gone;
-            self.debts[ix].settled = true;
-            self.tell_debt(ix);
+            self.settle(ix, gone);
         }
+    }
+
+    fn settle(&mut self, ix: usize, gone: Gone) {
+        self.debts[ix].gone = gone;
+        self.debts[ix].settled = true;
+        self.tell_debt(ix);
+    }
+
+    /// What the cluster tells of an object that is not there.
+    pub fn events_told(&mut self, ix: usize, events: Result<usize, ApiFault>) {
+        let gone = match events {
+            Ok(0) => Gone::Proven,
+            Ok(_) => Gone::Unverified {
+                why: "it was made, it is gone, and how it ended was not seen".to_owned(),
+            },
+            Err(fault) => Gone::Unverified {
+                why: format!("nothing of it is there, and whether it ever was cannot be asked: {fault}"),
+            },
+        };
+        self.settle(ix, gone);
     }
 
     /// Debts in places that cannot be listed are seen out one by one.
@@ -173,7 +206,7 @@ impl Sweep<'_> {
             let debt = &self.debts[ix];
             let (_, object, _, uid) = debt.parts();
             if debt.settled
-                || debt.alone
+                || debt.asking
                 || debt.object.is_some()
                 || self.covers(&object.plural, &object.namespace)
             {
@@ -182,7 +215,7 @@ impl Sweep<'_> {
             let patience = self.left().saturating_sub(Duration::from_millis(500));
             let work = requests::see_out(self.cluster, (ix, object), uid, patience);
             self.work.push(work);
-            self.debts[ix].alone = true;
+            self.debts[ix].asking = true;
         }
     }
 
@@ -193,14 +226,12 @@ impl Sweep<'_> {
             Removed::Told(gone) => gone,
             Removed::NeverSeen if self.now() < debt.doubt => {
                 // Looked for again in the next round.
-                self.debts[ix].alone = false;
+                self.debts[ix].asking = false;
                 return;
             }
             Removed::NeverSeen => absent(lasting, uid),
         };
-        self.debts[ix].gone = gone;
-        self.debts[ix].settled = true;
-        self.tell_debt(ix);
+        self.settle(ix, gone);
     }
 }
 

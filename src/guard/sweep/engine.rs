@@ -13,7 +13,8 @@ use super::books::Known;
 use super::debts::DebtState;
 use super::keep::Keeper;
 use super::requests::{self, Again, Done, Work};
-use super::seeing::{Round, Scope, Watching};
+use super::rounds::Round;
+use super::seeing::{Scope, Watching};
 use super::telling::Told;
 use super::{Effect, KillRequest};
 use crate::clock::{self, Clock};
@@ -42,6 +43,8 @@ pub(super) struct Sweep<'a> {
     pub objects: BTreeMap<String, Known>,
     /// Uids of what is meant when only a run is: its own, and what was made by that.
     pub meant: BTreeSet<String>,
+    /// Uids of what is there and belongs to no such run.
+    pub outside: BTreeSet<String>,
     pub debts: Vec<DebtState>,
     pub scopes: Vec<Scope>,
     pub round: Round,
@@ -89,6 +92,7 @@ impl<'a> Sweep<'a> {
             told: Told::new(tells),
             objects: BTreeMap::new(),
             meant: BTreeSet::new(),
+            outside: BTreeSet::new(),
             debts: Vec::new(),
             scopes: Vec::new(),
             round: Round::default(),
@@ -210,12 +214,11 @@ impl<'a> Sweep<'a> {
     ) {
         use crate::cluster::ApiFault as Fault;
         match outcome {
-            Ok(()) => {}
             // There is no such namespace: nobody looks there either.
             Err(Fault::NotFound) if namespace == CHAOS_MESH_NAMESPACE => {
                 self.told.once(format!("other machines look for the latch in {CHAOS_MESH_NAMESPACE}, and there is no such namespace"));
             }
-            Err(Fault::NotFound) => {}
+            Ok(()) | Err(Fault::NotFound) => {}
             Err(fault @ (Fault::Forbidden { .. } | Fault::Refused { code: 400..=428, .. })) => {
                 self.told.once(format!("other machines were not told: {fault}"));
             }
@@ -248,6 +251,7 @@ impl<'a> Sweep<'a> {
             Done::Forced { uid, outcome } => self.forced(&uid, outcome),
             Done::Wondered { uid, why } => self.wondered(&uid, why),
             Done::SeenOut { debt, removed } => self.seen_out(debt, removed),
+            Done::Events { debt, outcome } => self.events_told(debt, outcome),
             Done::Latched {
                 namespace,
                 attempts,

@@ -38,9 +38,11 @@ impl Sweep<'_> {
     pub fn enlist(&mut self, uid: &str) {
         let real = self.is_real();
         let now = self.now();
-        let Some(known) = self.objects.get_mut(uid) else {
-            return;
-        };
+        let waiting = self
+            .objects
+            .get_mut(uid)
+            .filter(|known| known.stage != Stage::Over);
+        let Some(known) = waiting else { return };
         let at = &known.object.object;
         if !real {
             known.stage = Stage::Refused;
@@ -56,6 +58,7 @@ impl Sweep<'_> {
         } else if known.object.deleting {
             known.stage = Stage::Asked;
             known.asked = Some(now);
+            known.fault = None;
         } else {
             known.stage = Stage::Due;
             let line = usize::from(known.role != Role::Spawner);

@@ -4,7 +4,7 @@
 //! object would be hundreds of connections. Lists go on beside the watches, because an open watch proves nothing,
 //! and the sweep is over when two full lists in a row agree.
 //!
-//! `engine` the loop · `seeing` watches, lists, rounds · `going` deletes, force · `debts` what local journals say is
+//! `engine` the loop · `seeing` watches and lists · `rounds` lists of everything · `going` deletes, force · `debts` what local journals say is
 //! owed · `books` one object as it goes, pure · `telling` verdicts and the summary · `keep` manifests of what is not
 //! ours · `requests` single requests in time. Nothing waits for the disk, and nothing waits for a stage.
 
@@ -14,6 +14,7 @@ mod engine;
 mod going;
 mod keep;
 mod requests;
+mod rounds;
 mod seeing;
 mod telling;
 

@@ -7,7 +7,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::timeout;
 
-use super::seeing::{ScopeIx, Wait};
+use super::rounds::Wait;
+use super::seeing::ScopeIx;
 use crate::cluster::{ApiFault, ChaosKind, ChaosObject, Cluster, Deleted, Removal, Removed};
 use crate::fault::ChaosRef;
 use crate::guard::latch::{Closed, LatchError};
@@ -47,6 +48,11 @@ pub(super) enum Done {
     SeenOut {
         debt: usize,
         removed: Removed,
+    },
+    /// How many events the cluster has about a debt's object.
+    Events {
+        debt: usize,
+        outcome: Result<usize, ApiFault>,
     },
     /// A namespace was latched for every machine.
     Latched {
@@ -171,6 +177,17 @@ pub(super) fn see_out(
         let (seen, _unheard) = tokio::sync::mpsc::unbounded_channel();
         let removed = cluster.see_chaos_out(removal, &seen).await;
         Done::SeenOut { debt, removed }
+    }
+    .boxed()
+}
+
+pub(super) fn events(cluster: &Cluster, (debt, object): (usize, &ChaosRef)) -> Work {
+    let (cluster, object) = (cluster.clone(), object.clone());
+    async move {
+        let outcome = in_time(cluster.events_about(&object))
+            .await
+            .map(|events| events.len());
+        Done::Events { debt, outcome }
     }
     .boxed()
 }

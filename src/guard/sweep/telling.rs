@@ -202,6 +202,12 @@ impl Sweep<'_> {
                 left.join(", ")
             ));
         }
+        if !self.outside.is_empty() {
+            self.told.note(format!(
+                "{} objects that this run did not make are left as they are",
+                self.outside.len()
+            ));
+        }
         if self.latches.values().any(|settled| !settled) {
             self.told.once(
                 "other machines may not have been told: a latch in the cluster was not answered for"

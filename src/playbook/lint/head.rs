@@ -65,20 +65,18 @@ fn bad_name(draft: &Draft, out: &mut Out) {
 }
 
 fn duplicate_id(draft: &Draft, out: &mut Out) {
-    let mut seen = BTreeSet::new();
-    for (item, id) in &draft.written {
-        if !seen.insert(id.as_str()) {
-            let way = Way::to("checks").item(*item).key("id");
-            out.say(way, format!("a second check is called {}", shown(id.as_str())));
-        }
-    }
+    let written = draft.written.iter().map(|(item, id)| (*item, id.as_str()));
     // What one check with several measures becomes may collide with another one.
-    let mut full = BTreeSet::new();
-    for (number, check) in draft.playbook.checks.iter().enumerate() {
-        let written = draft.written.iter().any(|(_, id)| *id == check.id);
-        if !full.insert(check.id.as_str()) && !written {
-            let message = format!("a second check is called {}", shown(check.id.as_str()));
-            out.say(draft.check_way(number).key("id"), message);
+    let expanded = draft.check_items.iter().zip(&draft.playbook.checks);
+    let expanded = expanded.map(|(item, check)| (*item, check.id.as_str()));
+    let mut told = BTreeSet::new();
+    for ids in [written.collect::<Vec<_>>(), expanded.collect()] {
+        let mut seen = BTreeSet::new();
+        for (item, id) in ids {
+            if !seen.insert(id) && told.insert(item) {
+                let way = Way::to("checks").item(item).key("id");
+                out.say(way, format!("a second check is called {}", shown(id)));
+            }
         }
     }
     let mut seen = BTreeSet::new();

@@ -10,7 +10,4 @@ mod selectors;
 mod spec;
 mod steps;
 
-#[cfg(test)]
-mod tests;
-
 pub use rules::{Rule, lint, rules};

@@ -64,9 +64,10 @@ fn bad_mode_value(draft: &Draft, out: &mut Out) {
             "fixed-percent" | "random-max-percent" => (100, "a percentage as text, \"1\" to \"100\""),
             _ => continue,
         };
+        let mode_way = way.clone().join(&side.field("mode"));
         let way = way.join(&side.field("value"));
         match side.holder.get("value") {
-            None => out.advise(way, format!("the mode `{mode}` needs a `value`"), wanted),
+            None => out.advise(mode_way, format!("the mode `{mode}` needs a `value`"), wanted),
             Some(Value::String(text)) => {
                 if !text
                     .parse::<u32>()

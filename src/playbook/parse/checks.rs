@@ -187,9 +187,11 @@ impl Read for Written {
         let when = when(reader, &fields);
         let no_data = fields.or(reader, "no_data", NoData::default());
         let for_ = fields.maybe(reader, "for");
+        // By its name: a probe that cannot be read is still meant to be one.
+        let is_mqtt = fields.get("mqtt").is_some();
         let several = fields
             .get("expect")
-            .filter(|node| matches!(node.data, Data::Map(_)) && matches!(probe, Some(Probe::Mqtt(_))));
+            .filter(|node| matches!(node.data, Data::Map(_)) && is_mqtt);
         let expects = match several {
             Some(node) => measures(reader, node),
             None => fields

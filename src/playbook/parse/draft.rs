@@ -122,7 +122,7 @@ pub fn draft(root: &Node, vars: BTreeMap<String, serde_json::Value>, reader: &mu
     let (stop_items, stop_when) = stops
         .into_iter()
         .flat_map(|(item, stop)| {
-            each_stop(stop, &several)
+            each_stop(&stop, &several)
                 .into_iter()
                 .map(move |stop| (item, stop))
         })
@@ -204,7 +204,7 @@ fn named(ids: &[CheckId], several: &BTreeMap<CheckId, Vec<CheckId>>) -> Vec<Chec
         .collect()
 }
 
-fn each_stop(stop: StopCondition, several: &BTreeMap<CheckId, Vec<CheckId>>) -> Vec<StopCondition> {
+fn each_stop(stop: &StopCondition, several: &BTreeMap<CheckId, Vec<CheckId>>) -> Vec<StopCondition> {
     named(std::slice::from_ref(&stop.check), several)
         .into_iter()
         .map(|check| StopCondition {

@@ -14,10 +14,7 @@ mod shapes;
 mod vars;
 mod yaml;
 
-#[cfg(test)]
-mod tests;
-
+pub(super) use checks::{MEASURES, PROBES};
 pub(super) use load::variables;
 pub use load::{FORMAT, Loaded, LoadedSuite, is_suite, load, load_suite};
 pub use yaml::MAX_BYTES;
-pub(super) use {checks::MEASURES, checks::PROBES, shapes::FIELDS};

@@ -16,6 +16,9 @@ pub struct Reader {
     pub findings: Vec<Finding>,
 }
 
+/// Fields that say all there is to say by their name.
+const BARE: [&str; 2] = ["pods_ready", "endpoints"];
+
 /// What can be read from a node. `None` means that a finding says why.
 pub trait Read: Sized {
     fn read(reader: &mut Reader, node: &Node) -> Option<Self>;
@@ -61,6 +64,12 @@ impl Reader {
             .filter(|entry| !known.contains(&entry.key.as_str()))
         {
             self.findings.push(unknown_field(entry, what, known));
+        }
+        for entry in entries.iter().filter(|entry| entry.value.data == Data::Null) {
+            if known.contains(&entry.key.as_str()) && !BARE.contains(&entry.key.as_str()) {
+                let message = format!("`{}` in `{what}` has no value", entry.key);
+                self.error("missing-field", entry.place, message);
+            }
         }
         Some(Fields {
             what,
@@ -129,14 +138,18 @@ impl<'n> Fields<'n> {
         if let Some(node) = self.get(key) {
             return T::read(reader, node);
         }
-        let null = self.entries.iter().find(|entry| entry.key == key);
-        let place = null.map_or_else(|| self.shown_place(), |entry| entry.place);
-        let what = self.what;
-        let message = match null {
-            Some(_) => format!("`{key}` in `{what}` has no value"),
-            None => format!("`{what}` needs the field `{key}`"),
+        // One without a value was told of already, and so was a slip of the fingers.
+        let known = known(self.what);
+        let told = |entry: &Entry| {
+            entry.key == key
+                || (entry.key.len() <= 64
+                    && !known.contains(&entry.key.as_str())
+                    && nearest(&entry.key, known.iter().copied()) == Some(key))
         };
-        reader.error("missing-field", place, message);
+        if !self.entries.iter().any(told) {
+            let message = format!("`{}` needs the field `{key}`", self.what);
+            reader.error("missing-field", self.shown_place(), message);
+        }
         None
     }
 
@@ -148,7 +161,8 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// A field that may be left out.
+    /// A field that may be left out: not there is `Some(None)`.
+    #[allow(clippy::option_option, reason = "what cannot be read is not what is left out")]
     pub fn maybe<T: Read>(&self, reader: &mut Reader, key: &'static str) -> Option<Option<T>> {
         match self.get(key) {
             Some(node) => T::read(reader, node).map(Some),

@@ -206,7 +206,7 @@ fn the_end_of_an_earlier_kill_is_not_the_end_of_this_one() {
         },
     );
     bench.feed(14, Input::KillEnded { clear: false });
-    assert_eq!(bench.exit(), Some(4));
+    assert_eq!(bench.exit(), Some(5));
     let clean = |fact: &Fact| matches!(fact, Fact::RunEnded { summary, .. } if summary.contains("clean"));
     assert_eq!(
         count(&bench, clean),
@@ -225,4 +225,16 @@ fn a_reason_of_the_same_weight_changes_nothing() {
     }
     bench.order(12, Order::Quit);
     assert_eq!(count(&bench, |fact| matches!(fact, Fact::AbortBegan { .. })), 1);
+}
+
+#[test]
+fn a_broken_check_that_is_no_recovery_signal_does_not_hold_the_clean_up() {
+    let mut bench = Bench::start(playbook());
+    bench.fire(10);
+    bench.see(11, "errors", Verdict::Broken);
+    bench.feed(30, Input::Timeout);
+    bench.gone(31, Gone::Proven);
+    bench.feed(36, Input::Timeout);
+    assert!(matches!(bench.kept(), Some(Kept::NotJudged { why }) if why.contains("no impact")));
+    assert_eq!(bench.exit(), Some(1), "{:#?}", bench.facts);
 }

@@ -53,6 +53,16 @@ impl Said {
         })
     }
 
+    /// The last word of each object, where it is not that it is proven gone.
+    pub fn not_proven(&self) -> Vec<String> {
+        let mut last = std::collections::BTreeMap::new();
+        for verdict in self.verdicts() {
+            last.insert(verdict.object.to_string(), verdict.gone.clone());
+        }
+        let left = last.into_iter().filter(|(_, gone)| *gone != Gone::Proven);
+        left.map(|(object, gone)| format!("{object}: {gone}")).collect()
+    }
+
     pub fn notes(&self) -> String {
         let notes = self.tells.iter().filter_map(|tells| match tells {
             KillTells::Note { text } => Some(text.as_str()),
@@ -181,13 +191,13 @@ impl Ground {
             all.push(tells);
         }
         let said = Said { summary, tells: all };
-        self.holds(&said);
+        self.holds(&request, &said);
         said
     }
 
-    /// The law: all clear means that nothing is injected and nothing active is there.
-    pub fn holds(&self, said: &Said) {
-        if said.summary.all_clear {
+    /// The law: all clear means that nothing is injected and nothing active is there, and proven means not injected.
+    pub fn holds(&self, request: &KillRequest, said: &Said) {
+        if said.summary.all_clear && request.run.is_none() && request.namespace.is_none() {
             let effects = self.sim.world().look(World::effects);
             assert!(effects.is_empty(), "all clear, and yet: {effects:#?}");
             assert_eq!(self.active(), Vec::<String>::new(), "all clear");

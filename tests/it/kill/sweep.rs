@@ -30,7 +30,10 @@ async fn hundreds_of_objects_and_what_makes_them_again_are_all_proven_gone() {
     }
     ground
         .until(|world| {
-            world.effects().len() > 100 && active(world).iter().any(|one| one.contains("NetworkChaos default/tick-"))
+            world.effects().len() > 100
+                && active(world)
+                    .iter()
+                    .any(|one| one.contains("NetworkChaos default/tick-"))
         })
         .await;
     let said = ground.kill(request()).await;
@@ -41,19 +44,27 @@ async fn hundreds_of_objects_and_what_makes_them_again_are_all_proven_gone() {
     let latched = ground.latch(&cluster).read().unwrap().expect("latched");
     assert_eq!(latched.why, "a test");
     for namespace in ["chaos-mesh", "default"] {
-        assert!(cluster.read_latch(namespace).await.unwrap().is_some(), "{namespace}");
+        assert!(
+            cluster.read_latch(namespace).await.unwrap().is_some(),
+            "{namespace}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_is_away_is_stuck_until_it_is_back() {
     let ground = Ground::start().await;
-    ground.make("NetworkChaos", ("default", "slow"), delay());
     ground.make("PodChaos", ("default", "once"), pod_kill());
-    ground.until_effects(1).await;
+    ground.make("NetworkChaos", ("default", "slow"), delay());
+    ground
+        .until(|world| world.effects().iter().any(|effect| effect.by.name == "slow"))
+        .await;
     for n in 1..=3 {
         let node = format!("node-{n}");
-        ground.sim.world().with(|world| world.turn_daemon(&node, Link::Down));
+        ground
+            .sim
+            .world()
+            .with(|world| world.turn_daemon(&node, Link::Down));
     }
     let short = KillRequest {
         timeout: Duration::from_secs(3),
@@ -67,11 +78,17 @@ async fn a_daemon_that_is_away_is_stuck_until_it_is_back() {
         "{slow:#?}"
     );
     let next = slow.next.as_deref().unwrap();
-    assert!(next.contains("delete pod/emqx-go-") && next.starts_with("kubectl --kubeconfig="), "{next}");
+    assert!(
+        next.contains("delete pod/emqx-go-") && next.starts_with("kubectl --kubeconfig="),
+        "{next}"
+    );
     assert_eq!(said.of("once").gone, Gone::Proven);
     for n in 1..=3 {
         let node = format!("node-{n}");
-        ground.sim.world().with(|world| world.turn_daemon(&node, Link::Up));
+        ground
+            .sim
+            .world()
+            .with(|world| world.turn_daemon(&node, Link::Up));
     }
     let said = ground.kill(request()).await;
     assert!(said.summary.all_clear, "{:#?}", said.tells);
@@ -99,8 +116,16 @@ async fn without_the_controller_or_its_webhook_nothing_is_called_gone() {
     let said = ground.kill(short).await;
     assert!(!said.summary.all_clear);
     assert!(said.of("slow").next.is_some());
-    assert!(said.notes().contains("flow could not be told to stop"), "{}", said.notes());
-    assert!(said.notes().contains("delete mutatingwebhookconfigurations"), "{}", said.notes());
+    assert!(
+        said.notes().contains("flow could not be told to stop"),
+        "{}",
+        said.notes()
+    );
+    assert!(
+        said.notes().contains("delete mutatingwebhookconfigurations"),
+        "{}",
+        said.notes()
+    );
     ground.sim.world().with(|world| {
         world.turn_chaos_controller(Running::Yes);
         world.turn_webhook(Running::Yes);
@@ -116,7 +141,10 @@ async fn what_is_forced_is_never_called_gone() {
     ground.until_effects(1).await;
     for n in 1..=3 {
         let node = format!("node-{n}");
-        ground.sim.world().with(|world| world.turn_daemon(&node, Link::Down));
+        ground
+            .sim
+            .world()
+            .with(|world| world.turn_daemon(&node, Link::Down));
     }
     let force = KillRequest {
         timeout: Duration::from_secs(10),
@@ -128,7 +156,13 @@ async fn what_is_forced_is_never_called_gone() {
     assert!(!said.summary.all_clear, "the effect is still on");
     assert_eq!(ground.sim.world().look(World::effects).len(), 1);
     assert!(ground.active().is_empty());
-    assert!(said.of("slow").next.as_deref().unwrap().contains("delete pod/emqx-go-"));
+    assert!(
+        said.of("slow")
+            .next
+            .as_deref()
+            .unwrap()
+            .contains("delete pod/emqx-go-")
+    );
     let stages: Vec<bool> = said
         .verdicts()
         .filter(|verdict| verdict.object.name == "slow")
@@ -148,7 +182,11 @@ async fn a_paused_object_goes_and_is_not_called_proven() {
     ground.put("default", object);
     let said = ground.kill(request()).await;
     assert!(ground.active().is_empty());
-    assert!(matches!(said.of("held").gone, Gone::Unverified { .. }), "{:#?}", said.of("held"));
+    assert!(
+        matches!(said.of("held").gone, Gone::Unverified { .. }),
+        "{:#?}",
+        said.of("held")
+    );
     assert!(!said.summary.all_clear);
 }
 
@@ -160,7 +198,9 @@ async fn what_is_created_meanwhile_goes_too() {
     let cluster = ground.cluster().await;
     let (request, late) = (request(), async {
         // As soon as the first is on its way out: the sweep is under way.
-        ground.until(|world| active(world).is_empty() || world.effects().is_empty()).await;
+        ground
+            .until(|world| active(world).is_empty() || world.effects().is_empty())
+            .await;
         ground.make("StressChaos", ("default", "late"), stress());
     });
     let (said, ()) = tokio::join!(ground.kill_on(&cluster, request), late);
@@ -188,7 +228,10 @@ async fn a_dry_run_changes_nothing() {
     let said = ground.kill_on(&cluster, dry).await;
     assert_eq!(ground.sim.world().look(deleted), before);
     assert_eq!(ground.latch(&cluster).read().unwrap(), None);
-    assert_eq!(files(&ground.state.path().join("manifests")), Vec::<String>::new());
+    assert_eq!(
+        files(&ground.state.path().join("manifests")),
+        Vec::<String>::new()
+    );
     assert!(!said.summary.all_clear);
     assert!(said.of("slow").gone.to_string().contains("dry run"));
 }
@@ -217,7 +260,10 @@ async fn only_what_was_asked_for_goes() {
         ..request()
     };
     ground.kill(run).await;
-    assert_eq!(ground.active(), ["NetworkChaos chaos-mesh/far", "NetworkChaos default/other"]);
+    assert_eq!(
+        ground.active(),
+        ["NetworkChaos chaos-mesh/far", "NetworkChaos default/other"]
+    );
     let narrow = KillRequest {
         namespace: Some("chaos-mesh".to_owned()),
         keep: Some(ground.state.path().join("manifests")),
@@ -228,12 +274,23 @@ async fn only_what_was_asked_for_goes() {
     assert_eq!(said.of("far").gone, Gone::Proven);
     // What was not ours can be made again: the Workflow and its kin were.
     let kept = files(&ground.state.path().join("manifests"));
-    assert!(kept.iter().any(|file| file.starts_with("networkchaos.chaos-mesh.far.")), "{kept:?}");
-    assert!(!kept.iter().any(|file| file.contains("mine") || file.contains("flow.")), "{kept:?}");
-    assert!(said.notes().contains("create -f"), "{}", said.notes());
-    let file = ground.state.path().join("manifests").join(
-        kept.iter().find(|file| file.contains("far")).unwrap(),
+    assert!(
+        kept.iter()
+            .any(|file| file.starts_with("networkchaos.chaos-mesh.far.")),
+        "{kept:?}"
     );
+    assert!(
+        !kept
+            .iter()
+            .any(|file| file.contains("mine") || file.contains("flow.")),
+        "{kept:?}"
+    );
+    assert!(said.notes().contains("create -f"), "{}", said.notes());
+    let file = ground
+        .state
+        .path()
+        .join("manifests")
+        .join(kept.iter().find(|file| file.contains("far")).unwrap());
     let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     ground.put("chaos-mesh", manifest);
     assert_eq!(ground.active().len(), 2, "restored");
