@@ -165,8 +165,13 @@ pub fn sign(fact: &Fact) -> Sign {
             Injected::No { .. } => BAD,
         },
         Fact::FaultEnded { .. } | Fact::RevertIntended { .. } => UNDO,
-        Fact::RevertSettled { gone, .. } if gone.pays() => GOOD,
-        Fact::RevertSettled { .. } => CAUTION,
+        Fact::RevertSettled { gone, .. } => {
+            if gone.pays() {
+                GOOD
+            } else {
+                CAUTION
+            }
+        }
         Fact::Refused { .. }
         | Fact::BaselineBroken { .. }
         | Fact::Symptom { .. }

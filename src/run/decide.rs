@@ -201,7 +201,9 @@ impl Run {
 impl Out<'_> {
     fn take(&mut self, input: Input) {
         match input {
-            Input::Start | Input::Timeout => {}
+            // A kill's end counts for the kill of this run only: an earlier one says nothing about what came after.
+            Input::KillEnded { clear } if self.run.is_killed() => self.emit(Fact::KillEnded { clear }),
+            Input::Start | Input::Timeout | Input::KillEnded { .. } => {}
             Input::Operator(order) => self.order(order),
             Input::Seen {
                 check,
@@ -270,9 +272,6 @@ impl Out<'_> {
                 }
                 self.abort(Why::Latched { by });
             }
-            // Only of the kill of this run: an earlier one says nothing about what came after it.
-            Input::KillEnded { clear } if self.run.is_killed() => self.emit(Fact::KillEnded { clear }),
-            Input::KillEnded { .. } => {}
             Input::JournalLost { error } => self.abort(Why::JournalLost { error }),
             Input::GateClosed { why } => {
                 if self.run.gate_closed.is_none() {
@@ -648,19 +647,25 @@ impl Out<'_> {
             Some((false, false)) => return,
             None => {}
         }
-        let over = self.now >= began.after(PATIENCE);
-        match (self.run.unattended, &self.run.arming) {
-            (_, _) if over => self.fail_step(ix, format!("nobody fired within {}", human(PATIENCE))),
-            (Unattended::No, _) => {}
-            (Unattended::Yes, _) if self.run.gate_closed.is_some() => {
-                self.fail_step(ix, "the gate is closed".to_owned());
-            }
-            (Unattended::Yes, None) if self.run.attempts.contains_key(fault) => {
+        if self.now >= began.after(PATIENCE) {
+            self.fail_step(ix, format!("nobody fired within {}", human(PATIENCE)));
+        } else if self.run.unattended == Unattended::Yes {
+            self.fire_alone(ix, fault);
+        }
+    }
+
+    /// Arms and fires with nobody at the screen; what forbids it ends the run.
+    fn fire_alone(&mut self, ix: StepIx, fault: &crate::units::FaultId) {
+        if self.run.gate_closed.is_some() {
+            return self.fail_step(ix, "the gate is closed".to_owned());
+        }
+        match self.run.arming {
+            None if self.run.attempts.contains_key(fault) => {
                 self.fail_step(ix, "the fault was refused".to_owned());
             }
-            (Unattended::Yes, None) => self.arm(),
-            (Unattended::Yes, Some(Arming::Ready { .. })) => self.fire(),
-            (Unattended::Yes, Some(Arming::Asked { .. })) => {}
+            None => self.arm(),
+            Some(Arming::Ready { .. }) => self.fire(),
+            Some(Arming::Asked { .. }) => {}
         }
     }
 

@@ -270,6 +270,9 @@ fn whys() -> Vec<Why> {
         Why::JournalLost {
             error: ErrorChain::message("disk full").within("append"),
         },
+        Why::Latched {
+            by: HOSTILE.to_owned(),
+        },
         Why::Killed {
             by: "ctrl-k".to_owned(),
         },

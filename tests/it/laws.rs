@@ -11,7 +11,8 @@ use firedrill::playbook::{
     RecoverStep, Recovery, Span, Step, StopCondition, Title, VerifyStep,
 };
 use firedrill::run::{
-    Arming, Effect, Entry, Fact, Injected, Input, Order, Refusal, Run, StepOutcome, Tag, Unattended, Why,
+    Arming, Effect, Entry, Fact, Injected, Input, Kept, Order, Refusal, Run, StepOutcome, Tag, Unattended,
+    Why,
 };
 use firedrill::units::{CheckId, DebtId, ErrorChain, FaultId, Mark};
 use proptest::prelude::*;
@@ -313,9 +314,8 @@ impl Bench {
             };
             prop_assert!(!self.shadow.steps.iter().any(failed), "held, with a failed step");
             let kept = self.shadow.objective.as_ref().map(|objective| &objective.kept);
-            use firedrill::run::Kept::{Acceptable, Met};
             prop_assert!(
-                matches!(kept, None | Some(Met | Acceptable)),
+                matches!(kept, None | Some(Kept::Met | Kept::Acceptable)),
                 "held, with {kept:?}"
             );
             let asked = self.shadow.playbook.recovery.is_some() && !self.shadow.fired.is_empty();
@@ -480,6 +480,9 @@ impl Bench {
             Deed::GateClosed => Input::GateClosed {
                 why: "a latch".to_owned(),
             },
+            Deed::Latched => Input::Latched {
+                by: "another console".to_owned(),
+            },
             Deed::Resumed => Input::Resumed {
                 how: firedrill::clock::Resumed::SameBoot,
             },
@@ -532,7 +535,7 @@ fn unattended() -> impl Strategy<Value = Unattended> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_comes_in_the_laws_hold_and_every_run_ends(

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(110);
 /// How often the hands look.
 const LOOK: Duration = Duration::from_millis(250);
 /// How old the world is when the run begins.
-const BEFORE: Duration = Duration::from_secs(60);
+const BEFORE: Duration = Duration::from_mins(1);
 
 /// A create on its way. It outlives the process that sent it.
 #[derive(Debug)]

@@ -497,6 +497,7 @@ fn without_code(line: &str) -> String {
 }
 
 /// A journal with `text` wherever text can come from outside.
+#[allow(clippy::assigning_clones, reason = "one sample a fact, once")]
 fn poisoned(text: &str) -> Journal {
     let mut facts = Vec::new();
     for mut fact in every() {
