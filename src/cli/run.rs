@@ -69,7 +69,10 @@ pub struct DemoArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch on the command line"
+)]
 struct CommonArgs {
     /// No screen: one line a fact on standard output; manual steps follow their policy
     #[arg(long)]
@@ -312,7 +315,9 @@ fn go(
     if let Place::Cluster { context, .. } = &place {
         // An API server that does not answer takes its time; nobody should look at nothing meanwhile.
         let context = context.as_deref().unwrap_or("the current one");
-        tell(&format!("firedrill: connecting (context: {context}); Ctrl-C leaves, nothing is on yet"));
+        tell(&format!(
+            "firedrill: connecting (context: {context}); Ctrl-C leaves, nothing is on yet"
+        ));
     }
     let world = runtime
         .block_on(World::connect(place))

@@ -278,7 +278,7 @@ impl Set {
 }
 
 async fn ended(driver: Driver) -> Driven {
-    tokio::time::timeout(Duration::from_secs(60), driver.drive())
+    tokio::time::timeout(Duration::from_mins(1), driver.drive())
         .await
         .expect("every run ends")
 }

@@ -1,5 +1,9 @@
 //! One crate of integration tests: everything that needs more than one floor, or a socket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
+#![allow(
+    clippy::format_collect,
+    reason = "what a failing test says may be slow to say"
+)]
 
 mod drive;
 mod floors;

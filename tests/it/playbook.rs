@@ -96,7 +96,11 @@ fn the_base_of_the_cases_is_clean_and_means_what_it_says() {
     let Some(Step::Verify(verify)) = playbook.steps.iter().find(|step| step.word() == "verify") else {
         panic!("no verify step")
     };
-    let verified: Vec<_> = verify.checks.iter().map(|check| check.as_str()).collect();
+    let verified: Vec<_> = verify
+        .checks
+        .iter()
+        .map(firedrill::units::CheckId::as_str)
+        .collect();
     assert_eq!(
         verified,
         ["pods-ready", "endpoints", "roundtrip-loss", "roundtrip-p99"]
@@ -154,7 +158,7 @@ fn hostile_files_end_in_a_clear_error() {
     let long = "x".repeat(900_000);
     let fat = format!("a: &a {long}\nb: [{}]", "*a,".repeat(2000));
     let nested_anchors: String = (0..40).fold(String::new(), |mut text, n| {
-        let _ = write!(text, "{}&n{n} k{n}:\n", " ".repeat(n));
+        let _ = writeln!(text, "{}&n{n} k{n}:", " ".repeat(n));
         text
     });
     let filled = {
@@ -215,8 +219,7 @@ fn hostile_files_end_in_a_clear_error() {
         assert!(findings.errors() > 0, "{what}");
         assert!(
             rule.is_empty() || findings.iter().any(|finding| finding.rule == rule),
-            "{what}: {}",
-            findings
+            "{what}: {findings}"
         );
         let shown = findings.to_string();
         assert!(shown.len() < 100_000, "{what}: {} bytes are shown", shown.len());

@@ -11,8 +11,8 @@ use firedrill::units::Stamp;
 use super::proxy::{Does, Proxy};
 use super::support::{Ground, debt, delay, request};
 
-fn long_ago() -> Option<Stamp> {
-    Some(Stamp(clock::wall().0 - jiff::SignedDuration::from_secs(60)))
+fn long_ago() -> Stamp {
+    Stamp(clock::wall().0 - jiff::SignedDuration::from_secs(60))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,7 +42,7 @@ async fn a_debt_is_paid_by_its_object_and_by_nothing_else() {
     let known = |debt| KnownDebt {
         debt,
         run: Some("20260101-000000-abcd".into()),
-        intended: long_ago(),
+        intended: Some(long_ago()),
     };
     let debts = vec![
         known(debt(&pin, "NetworkChaos", "here", Some(&uid))),

@@ -8,9 +8,12 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use firedrill::clock::ClockBase;
 use firedrill::evidence::{Observed, Reading, Verdict};
 use firedrill::fault::{ChaosRef, ClusterPin, Debt, Gone, Lasting, Undo};
-use firedrill::playbook::*;
-use firedrill::ports::*;
-use firedrill::run::*;
+use firedrill::playbook::{
+    BaselineStep, BriefStep, ChecklistStep, ClockFrom, DebriefStep, Fault, Headless, ObserveStep, Playbook,
+    RecoverStep, Recovery, Severity, Span, Step, Title, VerifyStep,
+};
+use firedrill::ports::{CheckNow, EventLine, Freshness, KillTells, LogLine, ObjectVerdict, PodRow, Streamed};
+use firedrill::run::{Entry, Fact, Injected, Input, Judged, Plan, PlannedPod, Refusal, Run, Unattended};
 use firedrill::tui::model::{Model, Sight, Start};
 use firedrill::tui::theme::Look;
 use firedrill::tui::update::{Ask, Msg, update};
