@@ -480,9 +480,6 @@ impl Bench {
             Deed::GateClosed => Input::GateClosed {
                 why: "a latch".to_owned(),
             },
-            Deed::Latched => Input::Latched {
-                by: "another console".to_owned(),
-            },
             Deed::Resumed => Input::Resumed {
                 how: firedrill::clock::Resumed::SameBoot,
             },
