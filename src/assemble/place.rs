@@ -17,6 +17,23 @@ pub enum Place {
     Embedded { seed: u64, speed: f64 },
 }
 
+impl Place {
+    /// What to say before it is connected: an API server that does not answer takes its time, and nobody should look
+    /// at nothing meanwhile. The embedded one is there at once.
+    pub fn connecting(&self) -> Option<String> {
+        match self {
+            Self::Cluster { context, .. } => {
+                let context = context.as_deref().unwrap_or("the current one");
+                Some(format!(
+                    "firedrill: connecting (context: {context}); Ctrl-C leaves, nothing is on yet"
+                ))
+            }
+            #[cfg(feature = "sim")]
+            Self::Embedded { .. } => None,
+        }
+    }
+}
+
 /// A cluster, connected; with the embedded one behind it, if it is one.
 #[derive(Debug)]
 pub struct World {
@@ -55,11 +72,16 @@ impl World {
     }
 
     /// A clock for a run that begins now, in step with the cluster's where that is embedded.
+    #[cfg(feature = "sim")]
     pub(super) fn clock(&self) -> Clock {
-        #[cfg(feature = "sim")]
-        if let Some(sim) = &self.sim {
-            return Clock::start_beside(sim.clock());
-        }
+        let sim = self.sim.as_ref();
+        sim.map_or_else(|| Clock::start(1.0), |sim| Clock::start_beside(sim.clock()))
+    }
+
+    /// A clock for a run that begins now.
+    #[cfg(not(feature = "sim"))]
+    #[allow(clippy::unused_self, reason = "with an embedded cluster it asks that")]
+    pub(super) fn clock(&self) -> Clock {
         Clock::start(1.0)
     }
 
@@ -70,10 +92,15 @@ impl World {
     }
 
     /// Ends the embedded cluster, if there is one.
+    #[cfg(feature = "sim")]
     pub async fn leave(self) {
-        #[cfg(feature = "sim")]
         if let Some(sim) = self.sim {
             sim.shutdown().await;
         }
     }
+
+    /// Lets go of the cluster.
+    #[cfg(not(feature = "sim"))]
+    #[allow(clippy::unused_async, reason = "with an embedded cluster it waits for that")]
+    pub async fn leave(self) {}
 }

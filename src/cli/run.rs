@@ -238,6 +238,7 @@ fn explain(programme: &Programme) -> ExitCode {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Embedded {
+    #[cfg(feature = "sim")]
     Yes,
     No,
 }
@@ -251,6 +252,7 @@ fn headless(common: &CommonArgs, embedded: Embedded) -> Result<bool, CliError> {
         return Ok(false);
     }
     match embedded {
+        #[cfg(feature = "sim")]
         Embedded::Yes => {
             tell("no terminal here: going headless, one line a fact");
             Ok(true)
@@ -312,12 +314,8 @@ fn go(
         json: common.json,
         look: look(common),
     };
-    if let Place::Cluster { context, .. } = &place {
-        // An API server that does not answer takes its time; nobody should look at nothing meanwhile.
-        let context = context.as_deref().unwrap_or("the current one");
-        tell(&format!(
-            "firedrill: connecting (context: {context}); Ctrl-C leaves, nothing is on yet"
-        ));
+    if let Some(connecting) = place.connecting() {
+        tell(&connecting);
     }
     let world = runtime
         .block_on(World::connect(place))
