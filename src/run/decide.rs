@@ -3,50 +3,51 @@
 use std::time::Duration;
 
 use super::state::Arming;
-use super::{Fact, Injected, Input, Kept, Order, Run, StepOutcome, Ticked, Unattended, Why};
+use super::{Fact, Injected, Input, Run, StepOutcome, Unattended, Why};
 use crate::evidence::{Reading, Verdict};
 use crate::fault::Gone;
-use crate::playbook::{Headless, Step, StopCondition, When};
+use crate::playbook::{Step, StopCondition, When};
 use crate::units::{CheckId, ErrorChain, Mark, StepIx, human};
 
 /// How long people may take over one step before the run is ended for them.
-const PATIENCE: Duration = Duration::from_hours(12);
+pub(super) const PATIENCE: Duration = Duration::from_hours(12);
 /// How long a plan may take.
-const PLANNING: Duration = Duration::from_mins(1);
+pub(super) const PLANNING: Duration = Duration::from_mins(1);
 /// How long an injection may take until nothing more is expected of it.
-const INJECTING: Duration = Duration::from_mins(2);
+pub(super) const INJECTING: Duration = Duration::from_mins(2);
 /// How long one undo may take until it is tried again.
-const REVERTING: Duration = Duration::from_mins(2);
+pub(super) const REVERTING: Duration = Duration::from_mins(2);
 /// Between two tries of an undo that did not succeed.
-const AGAIN: Duration = Duration::from_secs(10);
+pub(super) const AGAIN: Duration = Duration::from_secs(10);
 /// How long the end of a run tries to pay before it hands over.
-const ENDING: Duration = Duration::from_mins(3);
+pub(super) const ENDING: Duration = Duration::from_mins(3);
 /// How long the kill switch may take until the run ends and leaves the rest to it.
-const KILLING: Duration = Duration::from_mins(10);
+pub(super) const KILLING: Duration = Duration::from_mins(10);
 /// What a baseline may take beyond its own length.
-const BASELINE_SLACK: Duration = Duration::from_mins(2);
+pub(super) const BASELINE_SLACK: Duration = Duration::from_mins(2);
 
 /// More rounds than the longest playbook can need at one moment.
-const ROUNDS: usize = 10_000;
+pub(super) const ROUNDS: usize = 10_000;
 
-struct Out<'a> {
-    run: &'a mut Run,
-    now: Mark,
-    facts: Vec<Fact>,
+/// A run while it is being decided about, and what has come of it.
+pub(super) struct Out<'a> {
+    pub run: &'a mut Run,
+    pub now: Mark,
+    pub facts: Vec<Fact>,
 }
 
 impl Out<'_> {
-    fn emit(&mut self, fact: Fact) {
+    pub(super) fn emit(&mut self, fact: Fact) {
         self.run.evolve(self.now, &fact);
         self.facts.push(fact);
     }
 
-    fn end_step(&mut self, step: StepIx, outcome: StepOutcome) {
+    pub(super) fn end_step(&mut self, step: StepIx, outcome: StepOutcome) {
         self.emit(Fact::StepEnded { step, outcome });
     }
 
     /// Ends the run early. Reasons only escalate.
-    fn abort(&mut self, why: Why) {
+    pub(super) fn abort(&mut self, why: Why) {
         if self
             .run
             .abort
@@ -57,7 +58,7 @@ impl Out<'_> {
         }
     }
 
-    fn fail_step(&mut self, step: StepIx, what: String) {
+    pub(super) fn fail_step(&mut self, step: StepIx, what: String) {
         self.end_step(step, StepOutcome::Failed { what: what.clone() });
         self.abort(Why::Step { step, what });
     }
@@ -121,7 +122,7 @@ impl Run {
         marks.into_iter().filter(|mark| *mark > now).min()
     }
 
-    fn is_killed(&self) -> bool {
+    pub(super) fn is_killed(&self) -> bool {
         matches!(self.abort, Some((_, Why::Killed { .. })))
     }
 
@@ -152,7 +153,7 @@ impl Run {
     }
 
     /// When a fault without impact has been watched for long enough after it was gone.
-    fn quiet_until(&self) -> Option<Mark> {
+    pub(super) fn quiet_until(&self) -> Option<Mark> {
         let recovery = self.playbook.recovery.as_ref()?;
         let gone = self
             .fired
@@ -173,7 +174,7 @@ impl Run {
     }
 
     /// How long a baseline may take: people may look into what is broken and wait until it holds.
-    fn baseline_limit(&self, length: Duration) -> Duration {
+    pub(super) fn baseline_limit(&self, length: Duration) -> Duration {
         match self.unattended {
             Unattended::Yes => length + BASELINE_SLACK,
             Unattended::No => PATIENCE,
@@ -181,7 +182,7 @@ impl Run {
     }
 
     /// The checks that the baseline needs, and that can be measured.
-    fn baseline_checks(&self) -> Vec<CheckId> {
+    pub(super) fn baseline_checks(&self) -> Vec<CheckId> {
         let wanted = |when: &[When]| when.iter().any(|w| matches!(w, When::Before | When::Always));
         self.playbook
             .all_checks()
@@ -191,7 +192,7 @@ impl Run {
             .collect()
     }
 
-    fn holds(&self, id: &CheckId) -> bool {
+    pub(super) fn holds(&self, id: &CheckId) -> bool {
         self.checks
             .get(id)
             .is_some_and(|check| check.verdict == Verdict::Holds)
@@ -281,141 +282,7 @@ impl Out<'_> {
         }
     }
 
-    fn order(&mut self, order: Order) {
-        let current = self.run.current;
-        match order {
-            Order::GoOn => self.go_on(),
-            Order::Tick { item } => {
-                if let Some((ix, Step::Checklist(list))) = self.run.step_now()
-                    && item < list.items.len()
-                {
-                    let ticked = if self.run.steps[ix.0].ticked.contains(&item) {
-                        Ticked::No
-                    } else {
-                        Ticked::Yes
-                    };
-                    self.emit(Fact::ItemTicked {
-                        step: ix,
-                        item,
-                        ticked,
-                    });
-                }
-            }
-            Order::Answer { question, text } => {
-                if let Some((ix, Step::Debrief(_))) = self.run.step_now() {
-                    self.emit(Fact::Answered {
-                        step: ix,
-                        question,
-                        text,
-                    });
-                }
-            }
-            Order::Score {
-                prediction,
-                came_true,
-            } => {
-                if prediction < self.run.playbook.predict.len() {
-                    self.emit(Fact::PredictionScored {
-                        prediction,
-                        came_true,
-                    });
-                }
-            }
-            Order::Arm => self.arm(),
-            Order::Disarm => {
-                if let Some(Arming::Ready { plan }) = &self.run.arming {
-                    let fault = plan.debt.fault.clone();
-                    self.emit(Fact::Disarmed { fault });
-                }
-            }
-            Order::Fire => self.fire(),
-            Order::Override { reason } => {
-                if let Some(step) = current {
-                    self.end_step(step, StepOutcome::Overridden { reason });
-                }
-            }
-            Order::Note { text, tags } => self.emit(Fact::NoteAdded {
-                text,
-                tags,
-                author: None,
-            }),
-            Order::Detected if self.run.detected.is_none() => self.emit(Fact::Detected),
-            Order::Mitigated if self.run.mitigated.is_none() => self.emit(Fact::Mitigated),
-            Order::Detected | Order::Mitigated => {}
-            Order::Correct {
-                seq,
-                at_nanos,
-                reason,
-            } => {
-                self.emit(Fact::TimeCorrected {
-                    seq,
-                    at: Mark::from_nanos(at_nanos),
-                    reason,
-                });
-            }
-            // After a kill there is one hand, and it is not the engine's.
-            Order::PayAgain if self.run.is_killed() => {}
-            Order::PayAgain => self.pay(Duration::ZERO),
-            Order::Quit => self.abort(Why::Quit),
-        }
-    }
-
-    fn go_on(&mut self) {
-        let Some((ix, step)) = self.run.step_now() else {
-            return;
-        };
-        let may = match step {
-            Step::Brief(_) | Step::Debrief(_) | Step::Observe(_) => true,
-            Step::Checklist(list) => self.run.steps[ix.0].ticked.len() == list.items.len(),
-            Step::Baseline(_) | Step::Fault(_) | Step::Recover(_) | Step::Verify(_) => false,
-        };
-        if may {
-            self.end_step(ix, StepOutcome::Passed);
-        }
-    }
-
-    fn arm(&mut self) {
-        let Some((_, Step::Fault(fault))) = self.run.step_now() else {
-            return;
-        };
-        let fired_already = self
-            .run
-            .fired
-            .iter()
-            .any(|f| f.debt.fault == fault.id && f.gone.is_none());
-        if self.run.arming.is_some() || fired_already {
-            return;
-        }
-        let fault = fault.id.clone();
-        if let Some(why) = self.run.gate_closed.clone() {
-            let refusal = super::Refusal {
-                why: format!("the gate is closed: {why}"),
-                hint: None,
-            };
-            self.emit(Fact::Refused { fault, refusal });
-            return;
-        }
-        let attempt = self.run.attempts.get(&fault).map_or(1, |n| n + 1);
-        self.emit(Fact::ArmAsked { fault, attempt });
-    }
-
-    fn fire(&mut self) {
-        if self.run.gate_closed.is_some() || self.run.abort.is_some() {
-            return;
-        }
-        let Some(Arming::Ready { plan }) = self.run.arming.clone() else {
-            return;
-        };
-        if self.run.predictions_locked.is_none() && !self.run.playbook.predict.is_empty() {
-            self.emit(Fact::PredictionsLocked);
-        }
-        self.emit(Fact::InjectIntended {
-            debt: plan.debt,
-            manifest: plan.manifest,
-        });
-    }
-
-    fn seen(&mut self, check: CheckId, verdict: Verdict, reading: Reading) {
+    pub(super) fn seen(&mut self, check: CheckId, verdict: Verdict, reading: Reading) {
         if self
             .run
             .checks
@@ -567,7 +434,7 @@ impl Out<'_> {
     }
 
     /// Asks for the undo of everything owed that is not being undone; a failed one again after `pause`.
-    fn pay(&mut self, pause: Duration) {
+    pub(super) fn pay(&mut self, pause: Duration) {
         for fired in self.run.fired.clone() {
             let rested = fired
                 .last_seen
@@ -576,271 +443,6 @@ impl Out<'_> {
             if fired.gone.is_none() && fired.reverting.is_none() && rested {
                 self.emit(Fact::RevertIntended { debt: fired.debt.id });
             }
-        }
-    }
-
-    fn work(&mut self) {
-        let Some((ix, step)) = self.run.step_now() else {
-            return;
-        };
-        let step = step.clone();
-        let Some(began) = self.run.steps[ix.0].began else {
-            return;
-        };
-        if self.run.unattended == Unattended::Yes
-            && let Some(policy) = step.unattended()
-        {
-            match policy {
-                Headless::Pass => self.end_step(ix, StepOutcome::Passed),
-                Headless::Skip => self.end_step(ix, StepOutcome::Skipped),
-                Headless::Fail => {
-                    self.fail_step(ix, "needs a person, and nobody is at the screen".to_owned());
-                }
-            }
-            return;
-        }
-        match &step {
-            Step::Brief(_) | Step::Checklist(_) | Step::Debrief(_) => {
-                if self.now >= began.after(PATIENCE) {
-                    self.fail_step(ix, format!("nobody went on within {}", human(PATIENCE)));
-                }
-            }
-            Step::Baseline(step) => self.baseline(ix, began, step.for_.0),
-            Step::Fault(fault) => self.fault(ix, began, &fault.id),
-            Step::Observe(step) => {
-                if self.now >= began.after(step.for_.0) {
-                    self.end_step(ix, StepOutcome::Passed);
-                }
-            }
-            Step::Recover(step) => self.recover(ix, began.after(step.timeout.0)),
-            Step::Verify(step) => self.verify(ix, &step.checks, began.after(step.timeout.0)),
-        }
-    }
-
-    fn baseline(&mut self, ix: StepIx, began: Mark, length: Duration) {
-        let checks = self.run.baseline_checks();
-        if checks.is_empty() {
-            return self.fail_step(ix, "none of its checks can be measured".to_owned());
-        }
-        let broken = checks.iter().find(|id| !self.run.holds(id)).cloned();
-        match (broken, self.run.baseline_since) {
-            (Some(check), Some(_)) => self.emit(Fact::BaselineBroken { check }),
-            (Some(check), None) if self.now >= began.after(self.run.baseline_limit(length)) => {
-                self.fail_step(ix, format!("the steady state does not hold: {check}"));
-            }
-            (None, None) => self.emit(Fact::BaselineBegan),
-            (None, Some(since)) if self.now >= since.after(length) => self.end_step(ix, StepOutcome::Passed),
-            (Some(_), None) | (None, Some(_)) => {}
-        }
-    }
-
-    fn fault(&mut self, ix: StepIx, began: Mark, fault: &crate::units::FaultId) {
-        let fired = self
-            .run
-            .fired
-            .iter()
-            .rev()
-            .find(|f| f.debt.fault == *fault && f.intended >= began);
-        match fired.map(|f| (f.settled.is_some(), f.injected.is_some())) {
-            Some((_, true)) => return self.end_step(ix, StepOutcome::Passed),
-            Some((true, false)) => return self.fail_step(ix, "the fault was not seen injected".to_owned()),
-            Some((false, false)) => return,
-            None => {}
-        }
-        if self.now >= began.after(PATIENCE) {
-            self.fail_step(ix, format!("nobody fired within {}", human(PATIENCE)));
-        } else if self.run.unattended == Unattended::Yes {
-            self.fire_alone(ix, fault);
-        }
-    }
-
-    /// Arms and fires with nobody at the screen; what forbids it ends the run.
-    fn fire_alone(&mut self, ix: StepIx, fault: &crate::units::FaultId) {
-        if self.run.gate_closed.is_some() {
-            return self.fail_step(ix, "the gate is closed".to_owned());
-        }
-        match self.run.arming {
-            None if self.run.attempts.contains_key(fault) => {
-                self.fail_step(ix, "the fault was refused".to_owned());
-            }
-            None => self.arm(),
-            Some(Arming::Ready { .. }) => self.fire(),
-            Some(Arming::Asked { .. }) => {}
-        }
-    }
-
-    fn recover(&mut self, ix: StepIx, until: Mark) {
-        self.pay(AGAIN);
-        let paid = self.run.owed().next().is_none();
-        let over = self.now >= until;
-        let Some(recovery) = self.run.playbook.recovery.clone() else {
-            if paid {
-                self.end_step(ix, StepOutcome::Passed);
-            } else if over {
-                self.end_step(
-                    ix,
-                    StepOutcome::Failed {
-                        what: "a fault is not proven gone".to_owned(),
-                    },
-                );
-            }
-            return;
-        };
-        let stopped = self.run.objective.is_some();
-        // What is no recovery signal may break and stay broken: the clock does not wait for it.
-        let impact = recovery.when.iter().any(|id| {
-            let check = self.run.checks.get(id);
-            check.is_some_and(|check| check.broken_since_fault.is_some())
-        });
-        let quiet = !impact
-            && self.run.first_not_back(&recovery).is_none()
-            && self.run.quiet_until().is_some_and(|mark| self.now >= mark);
-        if !(stopped && paid || quiet || over) {
-            return;
-        }
-        if !stopped {
-            let objective = self.run.judge_unfinished(&recovery);
-            self.emit(Fact::ObjectiveStopped { objective });
-        }
-        let kept = self
-            .run
-            .objective
-            .as_ref()
-            .map(|objective| objective.kept.clone());
-        let outcome = match kept {
-            _ if !paid => StepOutcome::Failed {
-                what: "a fault is not proven gone".to_owned(),
-            },
-            Some(Kept::Missed) => StepOutcome::Failed {
-                what: "the objective was missed".to_owned(),
-            },
-            Some(Kept::NotJudged { why }) => StepOutcome::Failed {
-                what: format!("not judged: {why}"),
-            },
-            Some(Kept::Met | Kept::Acceptable) | None => StepOutcome::Passed,
-        };
-        self.end_step(ix, outcome);
-    }
-
-    fn verify(&mut self, ix: StepIx, checks: &[CheckId], until: Mark) {
-        let measured = |id: &&CheckId| !self.run.not_measured.contains_key(*id);
-        if !checks.iter().any(|id| measured(&id)) {
-            let what = "none of its checks can be measured".to_owned();
-            return self.end_step(ix, StepOutcome::Failed { what });
-        }
-        let open: Vec<String> = checks
-            .iter()
-            .filter(measured)
-            .filter(|id| !self.run.holds(id))
-            .map(ToString::to_string)
-            .collect();
-        if open.is_empty() {
-            self.end_step(ix, StepOutcome::Passed);
-        } else if self.now >= until {
-            self.end_step(
-                ix,
-                StepOutcome::Failed {
-                    what: format!("does not hold: {}", open.join(", ")),
-                },
-            );
-        }
-    }
-
-    fn end(&mut self) {
-        let killed = self.run.is_killed();
-        if let Some(ix) = self.run.current {
-            self.end_step(ix, StepOutcome::Skipped);
-        }
-        // After a kill there is one hand, and it is not the engine's.
-        if !killed {
-            self.pay(AGAIN);
-        }
-        let began = self.run.ending.unwrap_or(self.now);
-        let owed: Vec<_> = self.run.owed().map(|debt| debt.id.clone()).collect();
-        let limit = if killed { KILLING } else { ENDING };
-        let waiting = if killed {
-            !self.run.kill_ended
-        } else {
-            self.run
-                .fired
-                .iter()
-                .any(|fired| fired.gone.is_none() && fired.may_move())
-        };
-        if waiting && self.now < began.after(limit) {
-            return;
-        }
-        self.judge_at_the_end();
-        let (exit, summary) = self.verdict(owed.len());
-        if !owed.is_empty() {
-            self.emit(Fact::HandedOver { owed });
-        }
-        self.emit(Fact::RunEnded { exit, summary });
-    }
-
-    /// A fault was to be fired, all steps are over, and the objective still waits: its time is over too.
-    fn judge_at_the_end(&mut self) {
-        let Some(recovery) = self.run.playbook.recovery.clone() else {
-            return;
-        };
-        let wanted = self
-            .run
-            .playbook
-            .steps
-            .iter()
-            .any(|step| matches!(step, Step::Fault(_)));
-        if wanted && self.run.abort.is_none() && self.run.objective.is_none() {
-            let objective = self.run.judge_unfinished(&recovery);
-            self.emit(Fact::ObjectiveStopped { objective });
-        }
-    }
-
-    fn verdict(&self, owed: usize) -> (u8, String) {
-        if owed > 0 {
-            let debts = if owed == 1 { "debt" } else { "debts" };
-            return (5, format!("{owed} {debts} owed: not proven gone"));
-        }
-        match &self.run.abort {
-            Some((_, Why::Killed { by })) if self.run.kill_clear == Some(true) => {
-                return (4, format!("killed by {by}, clean"));
-            }
-            // Not everything was seen clear: that is no 4, whoever made what is left.
-            Some((_, Why::Killed { by })) => {
-                let what = "its own debts are paid, and not everything was seen clear";
-                return (5, format!("killed by {by}; {what}"));
-            }
-            Some((_, Why::Latched { by })) => return (4, format!("latched from elsewhere ({by}), clean")),
-            Some((_, Why::Step { step, what }))
-                if matches!(self.run.playbook.steps.get(step.0), Some(Step::Baseline(_))) =>
-            {
-                return (1, what.clone());
-            }
-            Some((_, Why::Step { what, .. })) => return (3, format!("aborted, clean: {what}")),
-            Some((_, Why::Quit)) => return (3, "ended by the operator, clean".to_owned()),
-            Some((_, Why::StopCondition { check })) => {
-                return (3, format!("aborted by the stop condition on {check}, clean"));
-            }
-            Some((_, Why::JournalLost { error })) => {
-                return (3, format!("aborted, clean: journal lost: {error}"));
-            }
-            None => {}
-        }
-        let failed = self
-            .run
-            .steps
-            .iter()
-            .enumerate()
-            .find_map(|(n, step)| match &step.ended {
-                Some((_, StepOutcome::Failed { what })) => Some(format!("step {}: {what}", n + 1)),
-                _ => None,
-            });
-        if let Some(what) = failed {
-            return (1, what);
-        }
-        // A step may have been overridden; what was asked for stays what it was.
-        match self.run.objective.as_ref().map(|objective| &objective.kept) {
-            Some(Kept::Missed) => (1, "the objective was missed".to_owned()),
-            Some(Kept::NotJudged { why }) => (1, format!("not judged: {why}")),
-            Some(Kept::Met | Kept::Acceptable) | None => (0, "held".to_owned()),
         }
     }
 }

@@ -4,6 +4,8 @@ mod decide;
 mod fact;
 mod input;
 mod order;
+mod orders;
+mod phases;
 mod plan;
 mod recovery;
 mod state;
