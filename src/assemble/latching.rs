@@ -35,7 +35,8 @@ impl Latching {
         );
         let by = tokio::select! {
             () = self.inputs.closed() => return,
-            Some(LatchSeen { by, why, .. }) = closed.next() => format!("{by}: {why}"),
+            // Who it was stays in the latch: names of people do not belong into a journal.
+            Some(LatchSeen { why, .. }) = closed.next() => format!("in the cluster: {why}"),
             by = self.on_this_machine() => by,
         };
         self.gate.close();
@@ -50,7 +51,7 @@ impl Latching {
             tokio::time::sleep(LOOK).await;
             match self.latch.read() {
                 Ok(None) => {}
-                Ok(Some(latched)) => return format!("{}: {}", latched.who, latched.why),
+                Ok(Some(latched)) => return format!("on this machine: {}", latched.why),
                 // What cannot be read may be closed.
                 Err(error) => return crate::units::ErrorChain::of(&error).to_string(),
             }

@@ -13,7 +13,7 @@ use crate::cluster::looks_like_production;
 use crate::drive::{Begin, CheckPublisher, Driven, Driver, HoldOutcome, Outfit, Recorder, TargetHold};
 use crate::guard::{Gate, Latch, find_latch};
 use crate::inject;
-use crate::journal::{JournalError, Process, RunDir, Store, Writer};
+use crate::journal::{JournalError, Process, Record, RunDir, Store, Writer, owed};
 use crate::playbook::Playbook;
 use crate::ports::{Seat, Views};
 use crate::run::{Fact, Refusal, Run, Unattended};
@@ -50,6 +50,8 @@ pub struct Resuming {
     pub id: String,
     pub store: Store,
     pub take_over: Option<String>,
+    pub firing: Firing,
+    pub unattended: Unattended,
     /// Told what takes long before the run goes on.
     pub say: Say,
 }
@@ -92,6 +94,7 @@ struct Parts {
     firing: Firing,
     hold: TargetHold,
     writer: Writer,
+    store: Store,
 }
 
 impl World {
@@ -123,6 +126,7 @@ impl World {
             firing: wanted.firing,
             hold,
             writer,
+            store: wanted.store,
         };
         self.start(parts, latch)
     }
@@ -140,7 +144,28 @@ impl World {
             error => error.into(),
         })?;
         let journal = dir.read()?;
-        let entries: Vec<_> = journal.entries().cloned().collect();
+        if !journal.is_intact() {
+            let damage: Vec<_> = journal.damage.iter().map(ToString::to_string).collect();
+            return Err(refuse(format!(
+                "its journal is damaged ({}); end what it owes with `firedrill kill`",
+                damage.join("; ")
+            )));
+        }
+        if !owed(journal.entries()).not_understood.is_empty() {
+            return Err(refuse(
+                "it was written by a later version, and owes what this one does not understand".to_owned(),
+            ));
+        }
+        // Of other hands only what they paid: what a kill closed and ended was its own.
+        let ours = |record: &&Record| {
+            record.file == "console" || matches!(record.entry.fact, Fact::RevertSettled { .. })
+        };
+        let entries: Vec<_> = journal
+            .records
+            .iter()
+            .filter(ours)
+            .map(|record| record.entry.clone())
+            .collect();
         let run = Run::of(&entries)
             .ok_or_else(|| refuse("its journal does not tell of its beginning".to_owned()))?;
         if run.is_over() {
@@ -173,15 +198,17 @@ impl World {
             id,
             clock,
             dir,
-            unattended: run.unattended,
+            unattended: wanted.unattended,
             begin: Begin::Again {
                 run: Box::new(run),
                 entries,
                 how,
+                unattended: wanted.unattended,
             },
-            firing: Firing::Allowed,
+            firing: wanted.firing,
             hold,
             writer,
+            store: wanted.store,
         };
         self.start(parts, latch)
     }
@@ -216,7 +243,7 @@ impl World {
                 cluster: cluster.clone(),
                 latch: Arc::clone(&latch),
                 run: parts.id.clone(),
-                keep: parts.dir.path().join("deleted"),
+                store: parts.store,
                 handles: handles.clone(),
                 tells,
                 patience: match parts.unattended {

@@ -11,6 +11,7 @@ pub mod reset;
 pub mod run;
 pub mod schema;
 pub mod show;
+mod signals;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod status;

@@ -1,15 +1,16 @@
-//! One run from its beginning to its exit code, with or without a screen. Hands signals to the run.
+//! One run from its beginning to its exit code, with or without a screen.
 
 use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 
 use super::outcome::CliError;
+use super::signals::Signals;
 use super::trace::TraceLog;
-use crate::assemble::{AssembleError, Assembled, Firing, Killing, Resuming, Say, Wanted, World};
+use crate::assemble::{AssembleError, Assembled, Firing, Resuming, Say, Wanted, World};
 use crate::headless::{Ended, Form, Lines, farewell};
 use crate::journal::Store;
 use crate::playbook::Loaded;
@@ -27,6 +28,45 @@ pub struct Playing {
     pub headless: bool,
     pub json: bool,
     pub look: Look,
+    pub signals: Signals,
+}
+
+impl Playing {
+    const fn unattended(&self) -> Unattended {
+        if self.headless {
+            Unattended::Yes
+        } else {
+            Unattended::No
+        }
+    }
+
+    /// Waits between two runs, unless a signal says not to.
+    pub fn pause(&self, pause: Duration) -> Result<(), CliError> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.signals.stopped() => Err(stopped()),
+                () = tokio::time::sleep(pause) => Ok(()),
+            }
+        })
+    }
+
+    /// Puts a run together, unless a signal says not to.
+    fn unless_stopped(
+        &self,
+        begin: impl Future<Output = Result<Assembled, AssembleError>>,
+    ) -> Result<Assembled, CliError> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.signals.stopped() => Err(stopped()),
+                assembled = begin => assembled.map_err(|error| refused(&error)),
+            }
+        })
+    }
+}
+
+/// A signal came while no run was on.
+pub fn stopped() -> CliError {
+    CliError::message("stopped by a signal before the next run began; nothing of ours is on").exit(3)
 }
 
 fn refused(error: &AssembleError) -> CliError {
@@ -51,35 +91,33 @@ pub fn begin(
     let wanted = Wanted {
         playbook: item.playbook.clone(),
         text: item.text.clone(),
-        unattended: if playing.headless {
-            Unattended::Yes
-        } else {
-            Unattended::No
-        },
+        unattended: playing.unattended(),
         store: playing.store.clone(),
         take_over,
         firing,
         say: say(),
     };
-    let assembled = playing
-        .runtime
-        .block_on(world.begin(wanted))
-        .map_err(|error| refused(&error))?;
+    let assembled = playing.unless_stopped(world.begin(wanted))?;
     play(assembled, playing)
 }
 
 /// Goes on with a run whose console died.
-pub fn resume(world: &World, playing: &Playing, id: &str, take_over: Option<String>) -> Result<u8, CliError> {
+pub fn resume(
+    world: &World,
+    playing: &Playing,
+    id: &str,
+    how: (Firing, Option<String>),
+) -> Result<u8, CliError> {
+    let (firing, take_over) = how;
     let wanted = Resuming {
         id: id.to_owned(),
         store: playing.store.clone(),
         take_over,
+        firing,
+        unattended: playing.unattended(),
         say: say(),
     };
-    let assembled = playing
-        .runtime
-        .block_on(world.resume(wanted))
-        .map_err(|error| refused(&error))?;
+    let assembled = playing.unless_stopped(world.resume(wanted))?;
     play(assembled, playing)
 }
 
@@ -91,26 +129,30 @@ fn play(mut assembled: Assembled, playing: &Playing) -> Result<u8, CliError> {
     let Some(seat) = assembled.take_seat() else {
         return Err(CliError::message("the seat of this run is taken"));
     };
+    playing
+        .signals
+        .watch_over(seat.orders.clone(), assembled.killing.clone());
     let form = if playing.json { Form::Json } else { Form::People };
     let mut lines = Lines::new(io::stdout(), form);
-    let notes = assembled.notes.clone();
+    for note in &assembled.notes {
+        tracing::warn!("{note}");
+    }
     if playing.headless {
-        for note in &notes {
-            tracing::warn!("{note}");
-        }
         let speed = seat.clock.speed();
         if (speed - 1.0).abs() > f64::EPSILON {
             lines.say(&format!(
                 "speed {speed}: every time below is drill time, {speed} seconds of it in one second"
-            ))?;
+            ));
         }
-        let watched = watch(seat, assembled.killing.clone(), &mut lines);
-        playing.runtime.block_on(watched)?;
+        playing.runtime.block_on(watch(seat, &mut lines));
     } else {
-        console(seat, &assembled, playing)?;
+        console(seat, &assembled, playing);
     }
+    // Whatever became of the screen or the lines: the run is waited for, because it pays.
     let (id, folder) = (assembled.id.to_string(), assembled.dir.path().to_owned());
-    let driven = playing.runtime.block_on(assembled.ended()).map_err(|error| {
+    let driven = playing.runtime.block_on(assembled.ended());
+    playing.signals.let_go();
+    let driven = driven.map_err(|error| {
         CliError::of(&error)
             .exit(5)
             .hint("see what is on: firedrill status")
@@ -123,101 +165,30 @@ fn play(mut assembled: Assembled, playing: &Playing) -> Result<u8, CliError> {
         head: &driven.head,
         folder: &folder,
     });
-    lines.say(&text)?;
-    lines.answer(&answer)?;
+    lines.say(&text);
+    lines.answer(&answer);
     Ok(driven.exit)
 }
 
-/// What a signal asks for.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-enum Told {
-    Interrupt,
-    Terminate,
-    Hangup,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::Terminate,
-            _ = self.interrupt.recv() => Told::Interrupt,
-            _ = self.hangup.recv() => Told::Hangup,
-        }
-    }
-}
-
-/// The first Ctrl-C ends the run and pays, the second is the emergency, the third leaves.
-struct Escalation {
-    interrupts: u32,
-    orders: mpsc::UnboundedSender<Order>,
-    killing: Killing,
-}
-
-impl Escalation {
-    fn take(&mut self, told: &Told) {
-        match told {
-            Told::Interrupt => {
-                self.interrupts += 1;
-                match self.interrupts {
-                    1 => {
-                        tracing::warn!(
-                            "ending the run: what is on is undone first; Ctrl-C again is the kill switch"
-                        );
-                        // A run that is over needs no order.
-                        let _ = self.orders.send(Order::Quit);
-                    }
-                    2 => self.killing.pull("the second Ctrl-C"),
-                    _ => self.killing.leave(),
-                }
-            }
-            Told::Terminate => self.killing.pull("SIGTERM"),
-            Told::Hangup => {
-                let _ = self.orders.send(Order::Quit);
-            }
-        }
-    }
-}
-
 /// Prints until the run is over.
-async fn watch(seat: Seat, killing: Killing, lines: &mut Lines<io::Stdout>) -> io::Result<()> {
+async fn watch(seat: Seat, lines: &mut Lines<io::Stdout>) {
     let Seat {
         mut entries,
         mut kill_tells,
         mut streamed,
-        orders,
         ..
     } = seat;
-    let mut signals = Signals::listen()?;
-    let mut escalation = Escalation {
-        interrupts: 0,
-        orders,
-        killing,
-    };
     let (mut telling, mut streaming) = (true, true);
     loop {
         tokio::select! {
             biased;
-            told = signals.next() => escalation.take(&told),
             tells = kill_tells.recv(), if telling => match tells {
-                Some(tells) => lines.kill(&tells)?,
+                Some(tells) => lines.kill(&tells),
                 None => telling = false,
             },
             entry = entries.recv() => match entry {
-                Some(entry) => lines.entry(&entry)?,
-                None => return Ok(()),
+                Some(entry) => lines.entry(&entry),
+                None => return,
             },
             // Nobody reads logs here; an unread stream would count its lines as lost.
             line = streamed.recv(), if streaming => streaming = line.is_some(),
@@ -226,47 +197,37 @@ async fn watch(seat: Seat, killing: Killing, lines: &mut Lines<io::Stdout>) -> i
 }
 
 /// The screen, on this thread.
-fn console(seat: Seat, assembled: &Assembled, playing: &Playing) -> Result<(), CliError> {
-    let killing = assembled.killing.clone();
+fn console(seat: Seat, assembled: &Assembled, playing: &Playing) {
     let orders = seat.orders.clone();
-    let mut signals = playing.runtime.block_on(async { Signals::listen() })?;
-    let mut escalation = Escalation {
-        interrupts: 0,
-        orders: orders.clone(),
-        killing: killing.clone(),
-    };
-    let listener = playing.runtime.spawn(async move {
-        loop {
-            let told = signals.next().await;
-            escalation.take(&told);
-        }
-    });
     let options = Options {
         look: playing.look.clone(),
     };
-    let left = tui::run(seat, options);
-    match left {
-        Ok(Left::RunOver) => {}
-        Ok(Left::QuitAsked) => {
-            let _ = orders.send(Order::Quit);
-            killing.leave();
-            let _ = writeln!(
-                io::stderr(),
-                "firedrill: ending the run; Ctrl-C leaves it as it is"
+    // What this run owes is paid all the same, whatever becomes of the screen.
+    let quit = || {
+        // A run that is over needs no order.
+        let _ = orders.send(Order::Quit);
+    };
+    match catch_unwind(AssertUnwindSafe(|| tui::run(seat, options))) {
+        Ok(Ok(Left::RunOver)) => {}
+        Ok(Ok(Left::QuitAsked)) => {
+            quit();
+            assembled.killing.leave();
+            playing.signals.asked_to_end();
+            say()(
+                "ending the run: what is on is undone first; Ctrl-C is the kill switch now, and twice leaves",
             );
         }
-        Ok(Left::TerminalLost) => {
-            // Nobody can see or stop anything from here: pay what this run owes.
-            let _ = orders.send(Order::Quit);
-        }
-        Err(error) => {
-            // The screen is gone; what this run owes is paid all the same.
+        Ok(Ok(Left::TerminalLost)) => quit(),
+        Ok(Err(error)) => {
+            // Nobody may be listening.
             let _ = CliError::of(&error)
                 .hint("ending the run: what is on is undone first")
                 .tell();
-            let _ = orders.send(Order::Quit);
+            quit();
+        }
+        Err(_) => {
+            // The panic's hook has pulled the kill switch and given the terminal back.
+            say()("the screen is gone by a defect of firedrill; the kill switch is pulled, and works");
         }
     }
-    drop(listener);
-    Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::outcome::CliError;
 use super::play::{self, Playing};
+use super::signals::Signals;
 use super::trace::{self, Talk};
 use crate::assemble::{Firing, Place, World};
 use crate::cluster::looks_like_production;
@@ -178,7 +179,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
                 confirmed(world, args.confirm.as_deref())?;
             }
             match &args.resume {
-                Some(id) => play::resume(world, playing, id, args.take_over.clone()),
+                Some(id) => play::resume(world, playing, id, (firing, args.take_over.clone())),
                 None => play_all(world, playing, &programme, (firing, args.take_over.clone())),
             }
         })
@@ -306,7 +307,15 @@ fn go(
         None => Store::from_env()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let connecting = place.connecting();
+    if let Some(connecting) = &connecting {
+        tell(connecting);
+    }
+    let world = runtime
+        .block_on(World::connect(place))
+        .map_err(|error| CliError::of(&error).exit(error.exit()))?;
     let playing = Playing {
+        signals: Signals::listen(runtime.handle())?,
         runtime: runtime.handle().clone(),
         store,
         trace,
@@ -314,12 +323,6 @@ fn go(
         json: common.json,
         look: look(common),
     };
-    if let Some(connecting) = place.connecting() {
-        tell(&connecting);
-    }
-    let world = runtime
-        .block_on(World::connect(place))
-        .map_err(|error| CliError::of(&error).exit(error.exit()))?;
     let done = work(&world, &playing);
     runtime.block_on(world.leave());
     // A task that hangs must not keep the shell waiting.
@@ -361,7 +364,7 @@ fn play_all(
     let mut worst = 0;
     for (n, item) in programme.items.iter().enumerate() {
         if n > 0 {
-            playing.runtime.block_on(tokio::time::sleep(programme.pause));
+            playing.pause(programme.pause)?;
         }
         let exit = play::begin(world, playing, item, (firing, take_over.clone()))?;
         // 5, 4, 3, 2, 1, 0: the codes are in the order of their weight.

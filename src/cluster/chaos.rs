@@ -64,6 +64,8 @@ pub struct ChaosObject {
     pub labels: BTreeMap<String, String>,
     /// The uids of what owns it.
     pub owners: Vec<String>,
+    /// Whether an owner is an object of Chaos Mesh: a Schedule or a Workflow made it.
+    pub made_by_chaos: bool,
     pub paused: bool,
     pub desired: Option<Desired>,
     pub records: Vec<Record>,
@@ -141,6 +143,11 @@ impl ChaosObject {
             duration: text(data, "/spec/duration")
                 .and_then(|text| text.parse::<Span>().ok())
                 .map(|span| span.0),
+            made_by_chaos: meta
+                .owner_references
+                .iter()
+                .flatten()
+                .any(|owner| owner.api_version.starts_with(GROUP)),
             owners: meta
                 .owner_references
                 .iter()

@@ -230,9 +230,13 @@ pub fn looks_like_production(pin: &ClusterPin) -> Option<String> {
             .map(str::to_owned)
             .collect()
     };
+    const MARKS: [&str; 3] = ["生产", "线上", "正式"];
     [("context", &pin.context), ("server", &pin.server)]
         .into_iter()
         .find_map(|(what, text)| {
+            if let Some(mark) = MARKS.into_iter().find(|mark| text.contains(mark)) {
+                return Some(format!("its {what} says `{mark}`"));
+            }
             let found = parts(text).into_iter().find(|part| {
                 WORDS.contains(&part.as_str())
                     || part.trim_end_matches(|c: char| c.is_ascii_digit()) == "prod"
@@ -265,6 +269,7 @@ mod tests {
             "arn:aws:eks:x:cluster/prod2",
             "live.example",
             "production-eu",
+            "华东-生产",
         ] {
             assert!(looks_like_production(&pin(yes)).is_some(), "{yes}");
         }

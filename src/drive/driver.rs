@@ -46,6 +46,8 @@ pub enum Begin {
         run: Box<Run>,
         entries: Vec<Entry>,
         how: Resumed,
+        /// Whether somebody is at the screen now.
+        unattended: Unattended,
     },
 }
 
@@ -154,7 +156,7 @@ impl Driver {
                 driver.run.evolve(now, &started);
                 driver.tell(now, vec![started]);
             }
-            Begin::Again { how, .. } => driver.take(now, Input::Resumed { how }),
+            Begin::Again { how, unattended, .. } => driver.take(now, Input::Resumed { how, unattended }),
         }
         driver
     }

@@ -39,7 +39,7 @@ impl<W: Write> Lines<W> {
     }
 
     /// One line for one fact.
-    pub fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+    pub fn entry(&mut self, entry: &Entry) {
         if let Fact::RunStarted { playbook, .. } = &entry.fact {
             self.names = Names::of(playbook);
         }
@@ -51,44 +51,44 @@ impl<W: Write> Lines<W> {
                 format!("{} {} {sentence}", entry.at, sign.glyph)
             }
         };
-        self.line(&line)
+        self.line(&line);
     }
 
     /// One line for what the kill switch tells.
-    pub fn kill(&mut self, tells: &KillTells) -> io::Result<()> {
+    pub fn kill(&mut self, tells: &KillTells) {
         let line = match self.form {
             Form::Json => json!({ "kill": tells }).to_string(),
             Form::People => format!("KILL {}", in_words(tells)),
         };
-        self.line(&line)
+        self.line(&line);
     }
 
     /// A line of its own; for people only.
-    pub fn say(&mut self, text: &str) -> io::Result<()> {
+    pub fn say(&mut self, text: &str) {
         match self.form {
             Form::People => self.line(text),
-            Form::Json => Ok(()),
+            Form::Json => {}
         }
     }
 
     /// A whole answer; for programs only.
-    pub fn answer(&mut self, value: &serde_json::Value) -> io::Result<()> {
+    pub fn answer(&mut self, value: &serde_json::Value) {
         match self.form {
-            Form::People => Ok(()),
+            Form::People => {}
             Form::Json => self.line(&value.to_string()),
         }
     }
 
-    fn line(&mut self, line: &str) -> io::Result<()> {
+    /// A pipe that is closed, a terminal that is gone, a disk that is full: none ends a run.
+    fn line(&mut self, line: &str) {
         if self.closed {
-            return Ok(());
+            return;
         }
-        match writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.closed = true;
-                Ok(())
+        if let Err(error) = writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
+            self.closed = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                tracing::warn!(%error, "nobody can be told any more; the run goes on");
             }
-            written => written,
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     impl Write for Closed {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             self.0 += 1;
-            Err(io::ErrorKind::BrokenPipe.into())
+            Err(io::ErrorKind::StorageFull.into())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -156,7 +156,7 @@ mod tests {
     fn a_fact_is_one_line_whatever_it_holds() {
         let mut out = Vec::new();
         let mut lines = Lines::new(&mut out, Form::People);
-        lines.entry(&note("one\ntwo\x1b[2Jthree\r")).expect("a vector");
+        lines.entry(&note("one\ntwo\x1b[2Jthree\r"));
         let text = String::from_utf8(out).expect("text");
         assert_eq!(text.lines().count(), 1);
         assert!(text.starts_with("T+00:12.3 "), "{text}");
@@ -166,8 +166,8 @@ mod tests {
     #[test]
     fn a_reader_that_goes_away_is_left_alone() {
         let mut lines = Lines::new(Closed(0), Form::Json);
-        lines.entry(&note("a")).expect("no error");
-        lines.entry(&note("b")).expect("no error");
+        lines.entry(&note("a"));
+        lines.entry(&note("b"));
         assert_eq!(lines.out.0, 1, "nothing is written after the first refusal");
     }
 }

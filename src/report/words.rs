@@ -225,7 +225,7 @@ pub fn sentence(fact: &Fact, book: &Names) -> String {
             let (name, place) = (&playbook.name, place(cluster));
             format!("run {run} of {name} begins on {place}{alone}{speed} (firedrill {version})")
         }
-        Fact::RunResumed { how } => format!("the run is taken up again, {}", resumed(*how)),
+        Fact::RunResumed { how, .. } => format!("the run is taken up again, {}", resumed(*how)),
         Fact::CheckNotMeasured { check, why } => format!("{check} is not measured: {why}"),
         Fact::CheckChanged {
             check,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::state::Arming;
 use super::{Fact, Injected, Input, Run, StepOutcome, Unattended, Why};
-use crate::evidence::{Reading, Verdict};
+use crate::evidence::{Observed, Reading, Verdict};
 use crate::fault::Gone;
 use crate::playbook::{Step, StopCondition, When};
 use crate::units::{CheckId, ErrorChain, Mark, StepIx, human};
@@ -23,6 +23,8 @@ pub(super) const AGAIN: Duration = Duration::from_secs(10);
 pub(super) const ENDING: Duration = Duration::from_mins(3);
 /// How long the kill switch may take until the run ends and leaves the rest to it.
 pub(super) const KILLING: Duration = Duration::from_mins(10);
+/// How long the hand that latched the cluster has before the engine pays by itself.
+pub(super) const LATCHED: Duration = Duration::from_secs(10);
 /// What a baseline may take beyond its own length.
 pub(super) const BASELINE_SLACK: Duration = Duration::from_mins(2);
 
@@ -48,12 +50,10 @@ impl Out<'_> {
 
     /// Ends the run early. Reasons only escalate.
     pub(super) fn abort(&mut self, why: Why) {
-        if self
-            .run
-            .abort
-            .as_ref()
-            .is_none_or(|(_, before)| before.rank() < why.rank())
-        {
+        let graver = |before: &Why| before.rank() < why.rank();
+        // The kill of a process that died is not this one's.
+        let anew = matches!(why, Why::Killed { .. }) && !self.run.is_killed();
+        if anew || self.run.abort.as_ref().is_none_or(|(_, before)| graver(before)) {
             self.emit(Fact::AbortBegan { why });
         }
     }
@@ -112,6 +112,9 @@ impl Run {
         if let Some(at) = self.ending {
             marks.push(at.after(if self.is_killed() { KILLING } else { ENDING }));
         }
+        if self.ending.is_some() {
+            marks.push(self.own_turn());
+        }
         marks.extend(self.stop_marks().map(|(_, mark)| mark));
         if let (Some(recovery), Some(since)) = (&self.playbook.recovery, self.recovering)
             && self.objective.is_none()
@@ -122,8 +125,8 @@ impl Run {
         marks.into_iter().filter(|mark| *mark > now).min()
     }
 
-    pub(super) fn is_killed(&self) -> bool {
-        matches!(self.abort, Some((_, Why::Killed { .. })))
+    pub(super) const fn is_killed(&self) -> bool {
+        self.killed_here
     }
 
     fn step_marks(&self) -> Vec<Mark> {
@@ -149,6 +152,30 @@ impl Run {
             Step::Brief(_) | Step::Checklist(_) | Step::Debrief(_) | Step::Fault(_) => {
                 vec![began.after(PATIENCE)]
             }
+        }
+    }
+
+    /// From when the engine pays at the end of a run: whoever latched the cluster is sweeping it, and two hands at one
+    /// object take each other's proof away.
+    pub(super) fn own_turn(&self) -> Mark {
+        match &self.abort {
+            Some((at, Why::Latched { .. })) => at.after(LATCHED),
+            Some(_) | None => Mark::ZERO,
+        }
+    }
+
+    /// A check that wants fewer than before the fault is no data: all of fewer is not recovery.
+    fn by_the_first_goal(&self, check: &CheckId, verdict: Verdict, reading: Reading) -> (Verdict, Reading) {
+        let Observed::Parts { want, .. } = reading.observed else {
+            return (verdict, reading);
+        };
+        match self.wanted.get(check) {
+            Some(before) if want < *before => {
+                let why = format!("the target was scaled from {before} to {want}");
+                let observed = Observed::NoData { why };
+                (Verdict::Unknown, Reading { observed, ..reading })
+            }
+            Some(_) | None => (verdict, reading),
         }
     }
 
@@ -212,7 +239,10 @@ impl Out<'_> {
                 reading,
             } => self.seen(check, verdict, reading),
             Input::ClockJumped { by_seconds } => self.emit(Fact::ClockJumped { by_seconds }),
-            Input::Resumed { how } => self.emit(Fact::RunResumed { how }),
+            Input::Resumed { how, unattended } => {
+                let unattended = Some(unattended);
+                self.emit(Fact::RunResumed { how, unattended });
+            }
             Input::NotMeasured { check, why } => {
                 if !self.run.not_measured.contains_key(&check) {
                     self.emit(Fact::CheckNotMeasured { check, why });
@@ -225,7 +255,10 @@ impl Out<'_> {
                     matches!(&outcome, Ok(plan) if self.run.fired.iter().any(|f| f.debt.id == plan.debt.id));
                 if asked && !stale {
                     match outcome {
-                        Ok(plan) => self.emit(Fact::Armed { plan }),
+                        Ok(mut plan) => {
+                            plan.warnings.extend(self.blind_stops());
+                            self.emit(Fact::Armed { plan });
+                        }
                         Err(refusal) => self.emit(Fact::Refused { fault, refusal }),
                     }
                 }
@@ -247,6 +280,14 @@ impl Out<'_> {
                 }
             }
             Input::Reverted { debt, gone } | Input::KillSaw { debt, gone } => {
+                let unanswered = |f: &super::Fired| f.debt.id == debt && f.settled.is_none();
+                let gone = if gone.pays() && self.run.fired.iter().any(unanswered) {
+                    // What is not there may be made yet.
+                    let why = "its creation is not answered yet".to_owned();
+                    Gone::Unknown { why }
+                } else {
+                    gone
+                };
                 let changed = |f: &super::Fired| {
                     let news = f.last_seen.as_ref().is_none_or(|(_, before)| *before != gone);
                     let ends_undo = f.reverting.is_some() && !gone.is_under_way();
@@ -282,7 +323,22 @@ impl Out<'_> {
         }
     }
 
+    /// What the operator must know of stop conditions that nothing measures.
+    fn blind_stops(&self) -> Vec<String> {
+        let blind = |stop: &&StopCondition| self.run.not_measured.contains_key(&stop.signal());
+        let stops = self.run.playbook.stop_when.iter().filter(blind);
+        stops
+            .map(|stop| {
+                format!(
+                    "{} is not measured: its stop condition cannot end this run",
+                    stop.check
+                )
+            })
+            .collect()
+    }
+
     pub(super) fn seen(&mut self, check: CheckId, verdict: Verdict, reading: Reading) {
+        let (verdict, reading) = self.run.by_the_first_goal(&check, verdict, reading);
         if self
             .run
             .checks

@@ -100,6 +100,9 @@ pub enum Fact {
     /// The run was taken up again after a crash.
     RunResumed {
         how: Resumed,
+        /// Whether somebody is at the screen now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unattended: Option<Unattended>,
     },
     /// A check cannot be measured in this run. Never a pass.
     CheckNotMeasured {

@@ -46,6 +46,7 @@ pub enum Input {
     /// The run was taken up again after a crash.
     Resumed {
         how: crate::clock::Resumed,
+        unattended: super::Unattended,
     },
     /// A check has no probe here. It is never a pass.
     NotMeasured {

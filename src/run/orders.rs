@@ -6,7 +6,7 @@ use super::decide::Out;
 use super::state::Arming;
 use super::{Fact, Order, StepOutcome, Ticked, Why};
 use crate::playbook::Step;
-use crate::units::Mark;
+use crate::units::{CheckId, Mark};
 
 impl Out<'_> {
     pub(super) fn order(&mut self, order: Order) {
@@ -123,8 +123,36 @@ impl Out<'_> {
             self.emit(Fact::Refused { fault, refusal });
             return;
         }
+        if let Some(check) = self.unsteady() {
+            let refusal = super::Refusal {
+                why: format!("the steady state does not hold: {check}"),
+                hint: Some(
+                    "what is broken now would be taken for the fault's doing; wait until it holds".to_owned(),
+                ),
+            };
+            self.emit(Fact::Refused { fault, refusal });
+            return;
+        }
         let attempt = self.run.attempts.get(&fault).map_or(1, |n| n + 1);
         self.emit(Fact::ArmAsked { fault, attempt });
+    }
+
+    /// A check of the steady state that does not hold before the first fault, unless somebody went on without it.
+    pub(super) fn unsteady(&self) -> Option<CheckId> {
+        let mut baselines =
+            self.run
+                .playbook
+                .steps
+                .iter()
+                .zip(&self.run.steps)
+                .filter_map(|(step, state)| {
+                    matches!(step, Step::Baseline(_))
+                        .then_some(state.ended.as_ref().map(|(_, outcome)| outcome))
+                });
+        let watched = baselines.all(|ended| matches!(ended, Some(StepOutcome::Passed)));
+        let first = self.run.fired.is_empty();
+        let mut checks = self.run.baseline_checks().into_iter();
+        checks.find(|id| watched && first && !self.run.holds(id))
     }
 
     pub(super) fn fire(&mut self) {

@@ -93,7 +93,12 @@ impl Out<'_> {
             None if self.run.attempts.contains_key(fault) => {
                 self.fail_step(ix, "the fault was refused".to_owned());
             }
-            None => self.arm(),
+            None => match self.unsteady() {
+                Some(check) => {
+                    self.fail_step(ix, format!("the steady state does not hold any more: {check}"))
+                }
+                None => self.arm(),
+            },
             Some(Arming::Ready { .. }) => self.fire(),
             Some(Arming::Asked { .. }) => {}
         }
@@ -182,7 +187,7 @@ impl Out<'_> {
             self.end_step(ix, StepOutcome::Skipped);
         }
         // After a kill there is one hand, and it is not the engine's.
-        if !killed {
+        if !killed && self.now >= self.run.own_turn() {
             self.pay(AGAIN);
         }
         let began = self.run.ending.unwrap_or(self.now);
@@ -270,7 +275,24 @@ impl Out<'_> {
         match self.run.objective.as_ref().map(|objective| &objective.kept) {
             Some(Kept::Missed) => (1, "the objective was missed".to_owned()),
             Some(Kept::NotJudged { why }) => (1, format!("not judged: {why}")),
-            Some(Kept::Met | Kept::Acceptable) | None => (0, "held".to_owned()),
+            Some(Kept::Met | Kept::Acceptable) | None => match self.unproven() {
+                Some(what) => (1, what),
+                None => (0, "held".to_owned()),
+            },
         }
+    }
+
+    /// Why nothing was proven although nothing failed.
+    fn unproven(&self) -> Option<String> {
+        let steps = || self.run.playbook.steps.iter().zip(&self.run.steps).enumerate();
+        let wanted = steps().any(|(_, (step, _))| matches!(step, Step::Fault(_)));
+        if wanted && !self.run.fired.iter().any(|fired| fired.injected.is_some()) {
+            return Some("nothing was injected".to_owned());
+        }
+        steps().find_map(|(n, (step, state))| {
+            let proves = matches!(step, Step::Baseline(_) | Step::Verify(_));
+            let overridden = matches!(&state.ended, Some((_, StepOutcome::Overridden { .. })));
+            (proves && overridden).then(|| format!("step {}: {} was overridden", n + 1, step.word()))
+        })
     }
 }

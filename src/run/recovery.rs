@@ -88,6 +88,8 @@ impl Run {
                     human(*resolution)
                 ),
             }
+        } else if let Some(why) = self.back_before(recovery, from) {
+            Kept::NotJudged { why }
         } else if took <= recovery.target.0 {
             Kept::Met
         } else if took <= recovery.acceptable.0 {
@@ -104,6 +106,21 @@ impl Run {
             stable,
             slowest,
         }
+    }
+
+    /// Why a time counted from the fault's end says nothing: everything was back well before that end was seen, so
+    /// the end was seen late, or had nothing to do with it.
+    fn back_before(&self, recovery: &Recovery, from: Mark) -> Option<String> {
+        let back = recovery.when.iter().filter_map(|id| self.checks.get(id));
+        let back = back.map(|check| check.reading.at).max()?;
+        let early = from.since(back);
+        let late = recovery.clock == ClockFrom::FaultEnd && early > recovery.target.0 / 4;
+        late.then(|| {
+            format!(
+                "every signal was back {} before the fault was seen to end",
+                human(early)
+            )
+        })
     }
 
     /// Whether every signal is back, and came back while that was still acceptable.

@@ -98,6 +98,10 @@ pub struct Run {
     pub abort: Option<(Mark, Why)>,
     /// Since when the run has been paying what it owes, all steps being over.
     pub ending: Option<Mark>,
+    /// As many as a check wanted when the first fault was intended: who wants fewer later has moved the goal.
+    pub wanted: BTreeMap<CheckId, u32>,
+    /// The kill switch was pulled in the process that carries the run now: it pays, not the engine.
+    pub killed_here: bool,
     pub kill_ended: bool,
     /// Whether the kill switch saw everything proven gone, once it has said so.
     pub kill_clear: Option<bool>,
@@ -132,6 +136,8 @@ impl Run {
             gate_closed: None,
             abort: None,
             ending: None,
+            wanted: BTreeMap::new(),
+            killed_here: false,
             kill_ended: false,
             kill_clear: None,
             ended: None,
@@ -256,6 +262,9 @@ impl Run {
             }
             Fact::GateClosed { why } => self.gate_closed = Some(why.clone()),
             Fact::AbortBegan { why } => {
+                if matches!(why, Why::Killed { .. }) {
+                    (self.killed_here, self.kill_ended, self.kill_clear) = (true, false, None);
+                }
                 self.abort = Some((at, why.clone()));
                 self.arming = None;
                 self.ending = self.ending.or(Some(at));
@@ -271,8 +280,16 @@ impl Run {
             | Fact::RevertIntended { .. }
             | Fact::RevertSettled { .. } => self.fault_changed(at, fact),
             Fact::EndingBegan => self.ending = Some(at),
-            Fact::KillEnded { clear } => (self.kill_ended, self.kill_clear) = (true, Some(*clear)),
-            Fact::RunResumed { .. } => self.resumed(at),
+            // An earlier kill's end says nothing of a later one.
+            Fact::KillEnded { clear } => {
+                if self.killed_here {
+                    (self.kill_ended, self.kill_clear) = (true, Some(*clear));
+                }
+            }
+            Fact::RunResumed { unattended, .. } => {
+                self.unattended = unattended.unwrap_or(self.unattended);
+                self.resumed(at);
+            }
             Fact::ClockJumped { .. }
             | Fact::NoteAdded { .. }
             | Fact::TimeCorrected { .. }
@@ -284,6 +301,11 @@ impl Run {
     /// What was under way in the process that died is under way no more, and nobody looked meanwhile.
     fn resumed(&mut self, at: Mark) {
         self.arming = None;
+        // Nobody saw that it stayed broken.
+        self.stop_running.clear();
+        // Its end begins anew, and there is no sweep any more that could pay instead of the engine.
+        self.ending = self.ending.map(|_| at);
+        (self.killed_here, self.kill_ended, self.kill_clear) = (false, false, None);
         for fired in &mut self.fired {
             fired.reverting = None;
         }
@@ -327,6 +349,16 @@ impl Run {
             Fact::Refused { .. } | Fact::Disarmed { .. } => self.arming = None,
             Fact::InjectIntended { debt, .. } => {
                 self.arming = None;
+                if self.fired.is_empty() {
+                    let parts = self
+                        .checks
+                        .iter()
+                        .filter_map(|(id, check)| match check.reading.observed {
+                            Observed::Parts { want, .. } => Some((id.clone(), want)),
+                            Observed::Number { .. } | Observed::NoData { .. } => None,
+                        });
+                    self.wanted = parts.collect();
+                }
                 // One name is one debt: said twice, it is owed anew, and not two of which one can never be paid.
                 self.fired.retain(|fired| fired.debt.id != debt.id);
                 self.fired.push(Fired {

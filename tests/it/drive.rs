@@ -373,6 +373,7 @@ async fn a_run_whose_console_died_is_taken_up_and_pays() {
         run: Box::new(run),
         entries: old.clone(),
         how,
+        unattended: Unattended::Yes,
     };
     let (driver, _entries) = second.driver(writer, begin);
     let driven = ended(driver).await;

@@ -312,7 +312,11 @@ async fn a_kill_from_another_terminal_ends_the_run_which_pays_its_own() {
     })
     .await;
     assert_eq!(driven.exit, 4, "{}", driven.summary);
-    assert!(driven.summary.contains("someone@elsewhere"), "{}", driven.summary);
+    assert!(
+        driven.summary.contains("in the cluster: firedrill kill"),
+        "{}",
+        driven.summary
+    );
     assert!(
         told.iter()
             .any(|entry| matches!(entry.fact, Fact::RevertIntended { .. }))

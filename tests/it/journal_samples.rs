@@ -290,9 +290,11 @@ pub fn every() -> Vec<Fact> {
         started(),
         Fact::RunResumed {
             how: Resumed::SameBoot,
+            unattended: None,
         },
         Fact::RunResumed {
             how: Resumed::ByWallTime,
+            unattended: Some(Unattended::No),
         },
         Fact::CheckNotMeasured {
             check: "roundtrip".into(),

@@ -263,9 +263,12 @@ impl Bench {
                 );
             }
             Fact::GateClosed { .. } => self.shut = true,
+            // The hand that paid died with its process.
+            Fact::RunResumed { .. } => self.killed = false,
             Fact::AbortBegan { why } => {
+                let anew = matches!(why, Why::Killed { .. }) && !self.killed;
                 prop_assert!(
-                    self.rank.is_none_or(|rank| rank < why.rank()),
+                    anew || self.rank.is_none_or(|rank| rank < why.rank()),
                     "reasons only escalate"
                 );
                 self.rank = Some(why.rank());
@@ -288,7 +291,8 @@ impl Bench {
 
     fn ended(&self, exit: u8) -> Result<(), TestCaseError> {
         let owes = self.shadow.owed().next().is_some();
-        let unclear = self.killed && self.shadow.kill_clear != Some(true);
+        let killed = matches!(self.shadow.abort, Some((_, Why::Killed { .. })));
+        let unclear = killed && self.shadow.kill_clear != Some(true);
         prop_assert_eq!(exit == 5, owes || unclear, "exit {} with what is owed", exit);
         let handed = self
             .entries
@@ -482,6 +486,7 @@ impl Bench {
             },
             Deed::Resumed => Input::Resumed {
                 how: firedrill::clock::Resumed::SameBoot,
+                unattended: Unattended::Yes,
             },
         };
         self.feed(input)

@@ -257,6 +257,7 @@ impl Stage {
         if !self.run.is_over() {
             self.put(Input::Resumed {
                 how: Resumed::SameBoot,
+                unattended: Unattended::Yes,
             });
         }
         Ok(())

@@ -19,6 +19,8 @@ use crate::units::ErrorChain;
 
 /// Between two tries to connect.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How long this machine may take to say that nobody listens.
+const LISTENS: Duration = Duration::from_millis(500);
 
 /// Where a cluster may be found.
 #[derive(Debug, Clone)]
@@ -217,11 +219,7 @@ impl Shared {
                     certain: Certain::Yes,
                 },
             };
-            if let Some(pin) = place
-                .pin
-                .as_ref()
-                .filter(|pin| is_embedded(pin) && is_over(pin, &unreached))
-            {
+            if let Some(pin) = place.pin.as_ref().filter(|pin| is_embedded(pin) && is_over(pin)) {
                 locked(&self.vanished).insert(pin.uid.clone());
                 return Err(unreached);
             }
@@ -390,10 +388,17 @@ fn locked<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether nobody listens there any more: an embedded cluster does for as long as it lives.
-fn is_over(pin: &ClusterPin, unreached: &Unreached) -> bool {
-    let is_removed = pin.kubeconfig.as_ref().is_some_and(|path| !path.exists());
-    is_removed || unreached.why.to_lowercase().contains("connection refused")
+/// Whether nobody listens there any more: an embedded cluster does for as long as it lives. Asked of the very address
+/// in the debt: a kubeconfig that was moved, or another address that refuses, says nothing of it.
+fn is_over(pin: &ClusterPin) -> bool {
+    let address = pin
+        .server
+        .strip_prefix("https://")
+        .and_then(|address| address.parse().ok());
+    address.is_some_and(|address| {
+        let refused = std::net::TcpStream::connect_timeout(&address, LISTENS);
+        refused.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    })
 }
 
 /// Whether it is an embedded cluster: it lives in a process of ours and is gone with it, faults and all.

@@ -273,11 +273,13 @@ impl Sweep<'_> {
 
     fn keep(&mut self, uid: &str) {
         let object = &self.objects[uid].object;
-        let origin = if object.owners.iter().any(|owner| self.objects.contains_key(owner)) {
-            Origin::Child
-        } else {
-            Origin::Own
-        };
+        // Its maker may be listed after it.
+        let origin =
+            if object.made_by_chaos || object.owners.iter().any(|owner| self.objects.contains_key(owner)) {
+                Origin::Child
+            } else {
+                Origin::Own
+            };
         if let Some(keeper) = &mut self.keeper {
             keeper.keep(object, origin);
         } else if self.is_real() && self.request.keep.is_none() {

@@ -144,7 +144,7 @@ fn a_late_answer_to_an_earlier_arming_does_not_owe_the_same_twice() {
     bench.feed(10, planned("kill-1"));
     bench.order(10, Order::Fire);
     bench.gone(11, Gone::Proven);
-    // The first injection was never answered; the person arms again.
+    // The first injection was never answered: it stays owed, and nothing is armed over it.
     bench.order(12, Order::Arm);
     bench.feed(12, planned("kill-1"));
     bench.order(12, Order::Fire);
@@ -153,7 +153,7 @@ fn a_late_answer_to_an_earlier_arming_does_not_owe_the_same_twice() {
     bench.order(12, Order::Fire);
     assert_eq!(
         bench.run.owed().map(|debt| debt.id.as_str()).collect::<Vec<_>>(),
-        ["kill-2"]
+        ["kill-1"]
     );
 }
 
@@ -237,4 +237,85 @@ fn a_broken_check_that_is_no_recovery_signal_does_not_hold_the_clean_up() {
     bench.feed(36, Input::Timeout);
     assert!(matches!(bench.kept(), Some(Kept::NotJudged { why }) if why.contains("no impact")));
     assert_eq!(bench.exit(), Some(1), "{:#?}", bench.facts);
+}
+
+#[test]
+fn what_is_proven_gone_before_its_creation_is_answered_is_still_owed() {
+    let mut bench = Bench::start(playbook());
+    bench.feed(10, Input::Timeout);
+    let fault = crate::units::FaultId::new("kill");
+    let outcome = Ok(Box::new(plan()));
+    bench.feed(10, Input::Planned { fault, outcome });
+    bench.order(11, Order::Quit);
+    let debt = DebtId::new("kill-1");
+    let gone = Gone::Proven;
+    bench.feed(12, Input::Reverted { debt, gone });
+    assert_eq!(bench.run.owed().count(), 1);
+    assert_eq!(bench.exit(), None);
+    let debt = DebtId::new("kill-1");
+    let error = crate::units::ErrorChain::message("withdrawn");
+    let outcome = Injected::No { error };
+    bench.feed(13, Input::Injected { debt, outcome });
+    bench.feed(30, Input::Timeout);
+    let debt = DebtId::new("kill-1");
+    let gone = Gone::Proven;
+    bench.feed(31, Input::Reverted { debt, gone });
+    assert_eq!(bench.exit(), Some(3), "{:#?}", bench.facts);
+}
+
+#[test]
+fn a_run_taken_up_again_while_it_was_ending_tries_to_pay_anew() {
+    let mut bench = Bench::start(playbook());
+    bench.fire(10);
+    bench.feed(12, Input::Killed { by: "key".to_owned() });
+    let how = crate::clock::Resumed::SameBoot;
+    let unattended = Unattended::Yes;
+    bench.feed(2_000, Input::Resumed { how, unattended });
+    assert_eq!(bench.exit(), None, "its ending begins anew");
+    assert!(
+        bench.run.fired[0].reverting.is_some(),
+        "the hand that paid died with its process"
+    );
+    let debt = DebtId::new("kill-1");
+    let gone = Gone::Proven;
+    bench.feed(2_001, Input::Reverted { debt, gone });
+    assert_eq!(bench.exit(), Some(5), "nobody saw the rest clear");
+}
+
+#[test]
+fn a_second_kill_after_a_resume_is_a_kill_of_its_own() {
+    let mut bench = Bench::start(playbook());
+    bench.fire(10);
+    bench.feed(12, Input::Killed { by: "key".to_owned() });
+    let how = crate::clock::Resumed::SameBoot;
+    let unattended = Unattended::No;
+    bench.feed(20, Input::Resumed { how, unattended });
+    bench.feed(21, Input::Killed { by: "key".to_owned() });
+    assert!(bench.run.killed_here);
+    let debt = DebtId::new("kill-1");
+    let gone = Gone::Proven;
+    bench.feed(22, Input::KillSaw { debt, gone });
+    assert_eq!(bench.exit(), None, "it waits for its own sweep");
+    bench.feed(23, Input::KillEnded { clear: true });
+    assert_eq!(bench.exit(), Some(4));
+}
+
+#[test]
+fn nothing_is_armed_over_a_steady_state_that_does_not_hold() {
+    let mut bench = Bench::start(playbook());
+    bench.run.unattended = Unattended::No;
+    bench.shadow.unattended = Unattended::No;
+    bench.feed(10, Input::Timeout);
+    bench.order(10, Order::Disarm);
+    let fault = crate::units::FaultId::new("kill");
+    let outcome = Err(Refusal {
+        why: "busy".to_owned(),
+        hint: None,
+    });
+    bench.feed(10, Input::Planned { fault, outcome });
+    bench.see(11, "pods-ready", Verdict::Broken);
+    bench.order(12, Order::Arm);
+    let refused =
+        |fact: &Fact| matches!(fact, Fact::Refused { refusal, .. } if refusal.why.contains("pods-ready"));
+    assert_eq!(count(&bench, refused), 1, "{:#?}", bench.facts);
 }
