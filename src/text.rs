@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn closing_punctuation_does_not_begin_a_line() {
         assert_eq!(wrap("消息丢失，为零。", 8), ["消息丢", "失，为", "零。"]);
-        assert_eq!(wrap("他说「好」。完", 8), ["他说", "「好」。", "完"]);
+        assert_eq!(wrap("他说好」。完", 6), ["他说", "好」。", "完"]);
         assert_eq!(wrap("all back。", 8), ["all", "back。"]);
         assert_eq!(wrap("recovery。", 8), ["recover", "y。"]);
         // Nothing to carry, or no room for it: the width comes first.
