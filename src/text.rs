@@ -88,9 +88,10 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
                 continue;
             }
             if used > 0 {
+                let carried = carried(&mut line, word, columns);
                 lines.push(line.trim_end().to_owned());
-                line.clear();
-                used = 0;
+                used = width(&carried);
+                line = carried;
             }
             if word.trim().is_empty() {
                 continue;
@@ -98,8 +99,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             for grapheme in word.graphemes(true) {
                 let wide = width(grapheme);
                 if used + wide > columns {
-                    lines.push(std::mem::take(&mut line));
-                    used = 0;
+                    let carried = carried(&mut line, grapheme, columns);
+                    used = width(&carried);
+                    lines.push(std::mem::replace(&mut line, carried));
                 }
                 line.push_str(grapheme);
                 used += wide;
@@ -108,6 +110,45 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     lines
+}
+
+/// Closing punctuation of Chinese and Japanese, which does not begin a line.
+const CLOSING: [char; 11] = ['。', '，', '、', '！', '？', '；', '：', '）', '」', '』', '】'];
+
+/// What leaves the end of `line` so that the closing punctuation of `next` has something before it on the line
+/// below: the last word, or the last grapheme of a word that fills the line. Nothing where that cannot help.
+fn carried(line: &mut String, next: &str, columns: usize) -> String {
+    use unicode_segmentation::UnicodeSegmentation;
+    let Some(first) = next
+        .graphemes(true)
+        .next()
+        .filter(|first| first.starts_with(CLOSING))
+    else {
+        return String::new();
+    };
+    let mut at = line.len();
+    for (start, word) in line.split_word_bound_indices().rev() {
+        if word.trim().is_empty() {
+            break;
+        }
+        at = start;
+        if !word.starts_with(CLOSING) {
+            break;
+        }
+    }
+    if at == 0 {
+        at = line
+            .grapheme_indices(true)
+            .next_back()
+            .map_or(0, |(start, _)| start);
+    }
+    let rest = &line[at..];
+    let helps = at > 0 && !rest.is_empty() && !rest.starts_with(CLOSING);
+    if helps && width(rest) + width(first) <= columns {
+        line.split_off(at)
+    } else {
+        String::new()
+    }
 }
 
 /// The nearest of `known` to `given`, when it is near enough to be a slip of the fingers.
@@ -164,6 +205,36 @@ mod tests {
         let lines = wrap("消息丢失率必须为零 on every broker", 8);
         assert!(lines.iter().all(|line| width(line) <= 8), "{lines:?}");
         assert_eq!(lines.concat().replace(' ', ""), "消息丢失率必须为零oneverybroker");
+    }
+
+    #[test]
+    fn closing_punctuation_does_not_begin_a_line() {
+        assert_eq!(wrap("消息丢失，为零。", 8), ["消息丢", "失，为", "零。"]);
+        assert_eq!(wrap("他说好」。完", 6), ["他说", "好」。", "完"]);
+        assert_eq!(wrap("all back。", 8), ["all", "back。"]);
+        assert_eq!(wrap("recovery。", 8), ["recover", "y。"]);
+        // Nothing to carry, or no room for it: the width comes first.
+        assert_eq!(wrap("好。", 2), ["好", "。"]);
+        assert_eq!(wrap("。。。", 4), ["。。", "。"]);
+        let text = "故障：Pod 被删除（一个），恢复目标 10 秒；可接受 30 秒。「消息不丢失」！";
+        for columns in 4..60 {
+            let lines = wrap(text, columns);
+            assert!(
+                lines.iter().all(|line| width(line) <= columns),
+                "{columns}: {lines:?}"
+            );
+            assert_eq!(
+                lines.concat().replace(' ', ""),
+                text.replace(' ', ""),
+                "{columns}"
+            );
+            if columns >= 8 {
+                assert!(
+                    !lines.iter().any(|line| line.starts_with(CLOSING)),
+                    "{columns}: {lines:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! as [`Findings`]. [`explain`] says what a run would do, [`schema`] is the format for editors.
 
 mod builtin;
+mod check;
 mod explain;
 pub mod findings;
 mod lint;

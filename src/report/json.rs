@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fold::{Marked, Moment, Note, Outcome, Summary, Told};
+use super::fold::Summary;
+use super::moment::{Marked, Moment, Note, Outcome, Told};
 use super::stories::{CheckStory, FaultStory, ObjectiveStory, StepStory};
 use super::words::{exit_words, tag_word};
 use crate::run::{Kept, Unattended};

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::fold::{Outcome, Summary, Told};
+use super::fold::Summary;
 use super::markdown::{objective, outcome};
+use super::moment::{Outcome, Told};
 use super::table::{fit, fit_right};
 use crate::journal::Damage;
 use crate::run::Unattended;

@@ -2,7 +2,8 @@
 //! fact says anything. Pure.
 
 use super::escape::{line, lines};
-use super::fold::{Marked, Note, Outcome, Summary};
+use super::fold::Summary;
+use super::moment::{Marked, Note, Outcome};
 use super::stories::{CheckStory, FaultStory, StepStory};
 use super::words::{came_true_words, ended_words, kept_words, outcome_words, tag_word, why_words};
 use crate::evidence::Verdict;

@@ -6,14 +6,16 @@ mod fold;
 mod json;
 mod lines;
 mod markdown;
+mod moment;
 mod row;
 mod stories;
 pub mod table;
 pub mod words;
 
-pub use fold::{Answer, Correction, Kill, Life, Marked, Moment, Note, Outcome, Summary, Told};
+pub use fold::Summary;
 pub use json::{VERSION, entries, json, text as json_text};
 pub use lines::lines;
 pub use markdown::markdown;
+pub use moment::{Answer, Correction, Kill, Life, Marked, Moment, Note, Outcome, Told};
 pub use row::{NOT_IN_A_ROW, Row};
 pub use stories::{CheckStory, FaultStory, ObjectiveStory, Score, StepStory};

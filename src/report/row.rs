@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fold::Life;
+use super::moment::Life;
 use super::table::fit;
 use super::words::{exit_words, kept_words};
 use crate::journal::{Journal, owed};

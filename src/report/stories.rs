@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::fold::{Marked, Moment, moved};
+use super::moment::{Marked, Moment, moved};
 use super::words::step_title;
 use crate::evidence::{Reading, Verdict};
 use crate::fault::{Debt, Gone, Lasting, Undo};

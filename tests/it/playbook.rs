@@ -364,6 +364,43 @@ fn a_fault_implies_only_the_phases_that_have_no_step() {
 }
 
 #[test]
+fn what_only_looks_like_a_secret_is_none_and_two_faults_without_an_objective_are_fine() {
+    let text = BASE
+        .replace("labelSelectors: {", "annotationSelectors: { uses-token: \"yes\" }\n            labelSelectors: {")
+        .replace("kind: PodChaos", "kind: HTTPChaos")
+        .replace(
+            "          action: pod-kill",
+            "          target: Request\n          port: 80\n          tls: { secretName: a, secretNamespace: b }\n          \
+             request_headers: { Authorization: \"$${TOKEN}\", X-Api-Key: \"\" }",
+        );
+    let found = |outcome: Result<Loaded, Findings>, rule: &str| {
+        all(&outcome)
+            .iter()
+            .filter(|finding| finding.rule == rule)
+            .count()
+    };
+    assert_eq!(found(read(&text), "secret-in-fault"), 0);
+
+    let fault = |text: &str| {
+        let (_, tail) = text.split_once("  - fault:").unwrap();
+        let (fault, _) = tail.split_once("  - observe:").unwrap();
+        format!("  - fault:{}", fault.replace("kill-one", "kill-two"))
+    };
+    let two = BASE.replace("  - observe:", &format!("{}  - observe:", fault(BASE)));
+    assert_eq!(found(read(&two), "faults-share-clock"), 1);
+    let timeless: String = two
+        .lines()
+        .filter(|line| !line.starts_with("recovery:"))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let outcome = read(&timeless);
+    assert!(outcome.is_ok(), "{}", all(&outcome));
+
+    // Nothing waits for this one, so its word about missing data is its own.
+    let quiet = BASE.replace("when: always", "no_data: pass");
+    assert!(read(&quiet).is_ok());
+}
+
+#[test]
 fn suites_read_their_playbooks_and_say_where_one_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

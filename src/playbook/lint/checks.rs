@@ -3,7 +3,7 @@
 use super::rules::{Out, Rule};
 use crate::evidence::Expect;
 use crate::playbook::findings::shown;
-use crate::playbook::model::{Check, Probe, When};
+use crate::playbook::model::{Check, NoData, Probe, When};
 use crate::playbook::parse::MEASURES;
 use crate::playbook::parse::draft::Draft;
 use crate::text::nearest;
@@ -17,6 +17,7 @@ pub const RULES: &[Rule] = &[
     Rule::error("empty-probe", &[], empty_probe),
     Rule::error("bad-pattern", &[], bad_pattern),
     Rule::error("never-looks", &[], never_looks),
+    Rule::error("no-data-passes", &[], no_data_passes),
     Rule::warning("condition-in-query", &[], condition_in_query),
     Rule::warning("not-watched-after", &["checks", "recovery"], not_watched_after),
     Rule::warning(
@@ -171,6 +172,28 @@ fn never_looks(draft: &Draft, out: &mut Out) {
             let way = draft.check_way(number).key("every");
             out.advise(way, "`every: 0s` is no rhythm", "such as 5s");
         }
+    }
+}
+
+/// What stops a clock or a run must have been seen; a source that is down has seen nothing.
+fn no_data_passes(draft: &Draft, out: &mut Out) {
+    let playbook = &draft.playbook;
+    for (number, check) in each(draft).filter(|(_, check)| check.no_data == NoData::Pass) {
+        let recovers = playbook
+            .recovery
+            .iter()
+            .any(|recovery| recovery.when.contains(&check.id));
+        let stops = playbook.stop_when.iter().any(|stop| stop.check == check.id);
+        let message = match (recovers, stops) {
+            (true, _) => "recovery waits for this check, and missing data would stop the clock",
+            (false, true) => "this check can stop the run, and missing data would hide that it must",
+            (false, false) => continue,
+        };
+        out.advise(
+            draft.check_way(number).key("no_data"),
+            message,
+            "leave it `unknown`, or write `fail`",
+        );
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::rules::{Out, Rule, faults};
 use crate::playbook::findings::shown;
-use crate::playbook::model::Probe;
 use crate::playbook::parse::draft::Draft;
 use crate::playbook::parse::node::Way;
 
@@ -15,17 +14,10 @@ pub const RULES: &[Rule] = &[
     Rule::error("protected-namespace", &[], protected_namespace),
     Rule::error("senseless-limit", &["limits"], senseless_limit),
     Rule::error("bad-load", &["load"], bad_load),
-    Rule::error("secret-in-url", &[], secret_in_url),
-    Rule::warning("secret-in-variable", &["vars"], secret_in_variable),
 ];
 
 /// Where a cluster keeps itself; nothing is ever hurt there.
 pub const PROTECTED: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
-
-/// Words that name a secret, wherever they stand.
-const SECRETS: [&str; 7] = [
-    "password", "passwd", "secret", "token", "apikey", "api_key", "api-key",
-];
 
 /// Names become file names, labels and parts of object names.
 pub fn is_plain_name(text: &str, most: usize) -> bool {
@@ -181,57 +173,5 @@ fn bad_load(draft: &Draft, out: &mut Out) {
             way("qos"),
             format!("the shares of QoS come to {sum} percent, not to 100"),
         );
-    }
-}
-
-/// Whether a URL carries a secret that would reach the journal.
-fn carries_secret(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (authority, tail) = rest.split_once(['/', '?']).unwrap_or((rest, ""));
-    let in_user = authority
-        .rsplit_once('@')
-        .is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, word)| !word.is_empty()));
-    let query = tail.to_ascii_lowercase();
-    let in_query = query.split(['?', '&', '#', ';']).any(|pair| {
-        pair.split_once('=').is_some_and(|(name, value)| {
-            !value.is_empty() && SECRETS.iter().any(|secret| name.contains(secret))
-        })
-    });
-    in_user || in_query
-}
-
-fn secret_in_url(draft: &Draft, out: &mut Out) {
-    const HINT: &str =
-        "the playbook is kept with every run; name the source here and give its secret in a profile";
-    for (name, url) in &draft.playbook.sources {
-        if carries_secret(url) {
-            out.advise(
-                Way::to("sources").key(name),
-                "this address carries a secret",
-                HINT,
-            );
-        }
-    }
-    for (number, check) in draft.playbook.checks.iter().enumerate() {
-        if let Probe::Http(http) = &check.probe
-            && carries_secret(&http.url)
-        {
-            let way = draft.check_way(number).key("http").key("url");
-            out.advise(way, "this address carries a secret", HINT);
-        }
-    }
-}
-
-fn secret_in_variable(draft: &Draft, out: &mut Out) {
-    for (name, value) in &draft.playbook.vars {
-        let said = name.to_ascii_lowercase();
-        let filled = value.as_str().is_some_and(|text| !text.is_empty());
-        if filled && SECRETS.iter().any(|secret| said.contains(secret)) {
-            out.advise(
-                Way::to("vars").key(name),
-                format!("the variable {} looks like a secret", shown(name)),
-                "variables are kept with every run; a secret belongs into the environment or a profile",
-            );
-        }
     }
 }

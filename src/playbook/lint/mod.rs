@@ -6,6 +6,7 @@ pub(super) mod kinds;
 pub(super) mod manifest;
 mod recovery;
 mod rules;
+mod secrets;
 mod selectors;
 mod spec;
 mod steps;

@@ -17,6 +17,7 @@ pub const RULES: &[Rule] = &[
         &["recovery", "steps"],
         fault_end_of_one_shot,
     ),
+    Rule::error("faults-share-clock", &["recovery", "steps"], faults_share_clock),
     Rule::warning("no-objective", &["recovery", "steps"], no_objective),
     Rule::warning("nothing-held", &["recovery"], nothing_held),
     Rule::warning("too-coarse", &["recovery", "checks"], too_coarse),
@@ -75,6 +76,23 @@ fn fault_end_of_one_shot(draft: &Draft, out: &mut Out) {
                 recovery.clock
             ),
             "count from `fault-start`",
+        );
+    }
+}
+
+/// A run has one objective; with a second fault nobody could say what was recovered from.
+fn faults_share_clock(draft: &Draft, out: &mut Out) {
+    if draft.playbook.recovery.is_none() {
+        return;
+    }
+    for (way, fault) in faults(draft).skip(1) {
+        out.advise(
+            way.key("id"),
+            format!(
+                "{} would share the recovery clock of the fault before it; a run times one objective",
+                shown(fault.id.as_str())
+            ),
+            "write one playbook a fault and join them in a suite, or leave out `recovery`",
         );
     }
 }

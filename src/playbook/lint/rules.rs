@@ -1,6 +1,6 @@
 //! The rules in one list, and how they are held against a draft.
 
-use super::{checks, head, recovery, selectors, spec, steps};
+use super::{checks, head, recovery, secrets, selectors, spec, steps};
 use crate::playbook::findings::{Finding, Grade};
 use crate::playbook::model::{Fault, Step};
 use crate::playbook::parse::draft::Draft;
@@ -77,6 +77,7 @@ impl Out {
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [
         head::RULES,
+        secrets::RULES,
         checks::RULES,
         recovery::RULES,
         steps::RULES,
