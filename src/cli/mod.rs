@@ -101,6 +101,7 @@ fn answer(outcome: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let chain = crate::units::ErrorChain::of(error.as_ref());
-    let _ = writeln!(std::io::stderr(), "firedrill: {chain}");
+    let text = crate::text::printable_lines(&chain.to_string());
+    let _ = writeln!(std::io::stderr(), "firedrill: {text}");
     ExitCode::from(2)
 }

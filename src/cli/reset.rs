@@ -119,7 +119,7 @@ async fn run(args: &ResetArgs) -> Result<(), ResetError> {
     for found in &look.found {
         say(&found.to_string());
     }
-    for unseen in &look.unseen {
+    for unseen in look.unseen.iter().chain(&look.undecided) {
         say(&format!("not seen: {unseen}"));
     }
     if look.found.is_empty() {

@@ -181,8 +181,10 @@ impl Latch {
         let mut text = serde_json::to_vec(latched).map_err(LatchError::Encode)?;
         text.push(b'\n');
         let (ready, written) = match &self.0.spare {
-            Ok(spare) => (spare.clone(), overwrite(spare, &text)),
-            Err(_) => self.write_anew(&text)?,
+            Ok(spare) if spare.exists() => (spare.clone(), overwrite(spare, &text)),
+            // An earlier close of this one, or of a clone, has used the space up.
+            Ok(_) | Err(_) if self.0.path.exists() => return Ok(Closed::Before),
+            Ok(_) | Err(_) => self.write_anew(&text)?,
         };
         // A latch that says nothing still blocks: what could not be written must not stop it.
         let placed = place(&ready, &self.0.path);
@@ -201,6 +203,10 @@ impl Latch {
                     let _ = folder.sync_all();
                 }
                 Ok(Closed::Now)
+            }
+            // A clone was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.0.path.exists() => {
+                Ok(Closed::Before)
             }
             Err(error) => Err(self.io("close")(error)),
         }
@@ -298,6 +304,21 @@ mod tests {
         again.open().unwrap();
         again.open().unwrap();
         assert_eq!(again.read().unwrap(), None);
+    }
+
+    #[test]
+    fn one_latch_closes_again_and_after_a_reset() {
+        let state = tempfile::tempdir().unwrap();
+        let latch = Latch::prepare(state.path(), "u");
+        assert_eq!(latch.close(&latched("first")).unwrap(), Closed::Now);
+        assert_eq!(latch.close(&latched("second")).unwrap(), Closed::Before);
+        assert_eq!(latch.read().unwrap().unwrap().why, "first");
+        Latch::unprepared(state.path(), "u").open().unwrap();
+        assert_eq!(latch.close(&latched("third")).unwrap(), Closed::Now);
+        assert_eq!(latch.read().unwrap().unwrap().why, "third");
+        drop(latch);
+        let folder = state.path().join("latch");
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "no spare is left");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 
 use super::latch::Latch;
-use crate::cluster::{ApiFault, Cluster};
+use crate::cluster::{ApiFault, Cluster, LatchSeen};
 use crate::text::printable;
-use crate::units::ErrorChain;
+use crate::units::{ErrorChain, human};
 
 /// Where Chaos Mesh is installed, unless somebody chose another place; every kill leaves its latch there.
 pub const CHAOS_MESH_NAMESPACE: &str = "chaos-mesh";
@@ -18,6 +19,11 @@ pub const EXIT_LATCHED: u8 = 3;
 
 /// Requests for latches under way at once.
 const AT_ONCE: usize = 24;
+
+/// How long an answer about one latch is waited for, all tries together.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Before the second try; twice as long before each one after it.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The account and the machine, for those who find a latch.
 pub fn who() -> String {
@@ -81,6 +87,59 @@ pub struct LatchLook {
     pub found: Vec<FoundLatch>,
     /// Where could not be looked, and why; forbids nothing.
     pub unseen: Vec<String>,
+    /// Where a latch may be closed: the server was asked several times and did not tell. No start while there is one.
+    pub undecided: Vec<String>,
+}
+
+impl LatchLook {
+    fn take(&mut self, namespace: String, answer: Result<Option<LatchSeen>, ApiFault>) {
+        match answer {
+            Ok(None) | Err(ApiFault::NotFound) => {}
+            Ok(Some(latch)) => self.found.push(FoundLatch {
+                place: LatchPlace::Namespace(namespace),
+                who: latch.by,
+                at: latch.at.unwrap_or_default(),
+                why: latch.why,
+            }),
+            Err(fault @ ApiFault::Forbidden { .. }) => {
+                self.unseen.push(format!("the latch in {namespace}: {fault}"));
+            }
+            Err(
+                fault @ (ApiFault::Unauthorized
+                | ApiFault::Conflict { .. }
+                | ApiFault::Refused { .. }
+                | ApiFault::Unreachable(_)),
+            ) => self.undecided.push(format!("the latch in {namespace}: {fault}")),
+        }
+    }
+}
+
+/// Asks until there is an answer that another try would not change, or patience ends.
+async fn answer<A>(mut ask: impl FnMut() -> A) -> Result<Option<LatchSeen>, ApiFault>
+where
+    A: Future<Output = Result<Option<LatchSeen>, ApiFault>>,
+{
+    let mut last = ApiFault::Unreachable(ErrorChain::message(format!(
+        "no answer within {}",
+        human(PATIENCE)
+    )));
+    let asking = async {
+        let mut pause = PAUSE;
+        loop {
+            match ask().await {
+                Err(fault) if may_pass(&fault) => last = fault,
+                answer => return answer,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    };
+    let answered = tokio::time::timeout(PATIENCE, asking).await;
+    answered.unwrap_or(Err(last))
+}
+
+fn may_pass(fault: &ApiFault) -> bool {
+    !fault.is_definite() || matches!(fault, ApiFault::Refused { code: 429, .. })
 }
 
 fn here(latch: &Latch) -> Option<FoundLatch> {
@@ -107,25 +166,17 @@ async fn look(cluster: &Cluster, namespaces: Vec<String>) -> LatchLook {
     let mut seen = LatchLook::default();
     let mut answers = futures::stream::iter(namespaces)
         .map(|namespace| async move {
-            let answer = cluster.read_latch(&namespace).await;
+            let answer = answer(|| cluster.read_latch(&namespace)).await;
             (namespace, answer)
         })
         .buffer_unordered(AT_ONCE);
     while let Some((namespace, answer)) = answers.next().await {
-        match answer {
-            Ok(None) | Err(ApiFault::NotFound) => {}
-            Ok(Some(latch)) => seen.found.push(FoundLatch {
-                place: LatchPlace::Namespace(namespace),
-                who: latch.by,
-                at: latch.at.unwrap_or_default(),
-                why: latch.why,
-            }),
-            Err(fault) => seen.unseen.push(format!("the latch in {namespace}: {fault}")),
-        }
+        seen.take(namespace, answer);
     }
     seen.found
         .sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.why.cmp(&b.why)));
     seen.unseen.sort();
+    seen.undecided.sort();
     seen
 }
 
@@ -196,4 +247,52 @@ pub async fn open_latches(latch: &Latch, cluster: &Cluster, look: &LatchLook) ->
         }
     }
     opened
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken() -> ApiFault {
+        ApiFault::Refused {
+            code: 500,
+            message: "etcd is away".to_owned(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_stumbles_is_asked_again_and_one_that_is_mute_is_not_waited_for() {
+        let mut tries = 0;
+        let stumbles = answer(|| {
+            tries += 1;
+            std::future::ready(if tries < 3 { Err(broken()) } else { Ok(None) })
+        });
+        assert!(matches!(stumbles.await, Ok(None)));
+        assert_eq!(tries, 3);
+        let down = answer(|| std::future::ready(Err(broken()))).await;
+        assert!(matches!(down, Err(ApiFault::Refused { code: 500, .. })), "{down:?}");
+        let mute = answer(std::future::pending).await;
+        assert!(matches!(mute, Err(ApiFault::Unreachable(_))), "{mute:?}");
+        let mut tries = 0;
+        let forbidden = answer(|| {
+            tries += 1;
+            let right = "get leases".to_owned();
+            std::future::ready(Err(ApiFault::Forbidden { right }))
+        });
+        assert!(forbidden.await.is_err());
+        assert_eq!(tries, 1);
+    }
+
+    #[test]
+    fn only_a_missing_right_lets_a_start_go_on_unseen() {
+        let mut look = LatchLook::default();
+        let right = "get leases".to_owned();
+        look.take("a".to_owned(), Err(ApiFault::Forbidden { right }));
+        look.take("b".to_owned(), Err(ApiFault::NotFound));
+        look.take("c".to_owned(), Ok(None));
+        assert_eq!((look.unseen.len(), look.undecided.len()), (1, 0));
+        look.take("d".to_owned(), Err(broken()));
+        look.take("e".to_owned(), Err(ApiFault::Unauthorized));
+        assert_eq!((look.unseen.len(), look.undecided.len()), (1, 2));
+    }
 }
