@@ -24,12 +24,25 @@ pub struct PlanRequest {
     pub limits: Limits,
 }
 
+/// A fault that is to be created now.
+#[derive(Clone, Copy)]
+pub struct Firing<'a> {
+    pub debt: &'a Debt,
+    pub manifest: &'a serde_json::Value,
+    pub target: &'a Target,
+    /// Judged at arming; the world may have changed since, so they are judged again.
+    pub limits: &'a Limits,
+    /// Asked once, immediately before the request that creates. After a refusal nothing may be sent.
+    pub may: &'a (dyn Fn() -> Result<(), Refusal> + Send + Sync),
+}
+
 /// What can break and restore one kind of target.
 pub trait Injector: Send + Sync {
     /// What the fault would do now; resolves selectors, judges limits, dry-runs. Creates nothing.
     fn plan(&self, request: PlanRequest) -> Task<'_, Result<Plan, Refusal>>;
-    /// Creates the fault and follows it until the cluster says that it is injected.
-    fn inject<'a>(&'a self, debt: &'a Debt, manifest: &'a serde_json::Value) -> Task<'a, Injected>;
+    /// Creates the fault, if it may still be created, and follows it until the cluster says that it is injected.
+    /// Dropped before `may` has agreed, it has created nothing.
+    fn inject<'a>(&'a self, firing: Firing<'a>) -> Task<'a, Injected>;
     /// Undoes and follows until it is proven gone or the injector gives up; says what it sees on the way.
     fn revert<'a>(&'a self, debt: &'a Debt, seen: mpsc::UnboundedSender<Gone>) -> Task<'a, Gone>;
 }

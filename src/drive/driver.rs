@@ -120,6 +120,7 @@ impl Driver {
             inputs: inputs.clone(),
             tasks: tasks.clone(),
             injecting: Arc::clone(&injecting),
+            claims: std::collections::BTreeMap::new(),
         };
         let handles = Handles {
             inputs,

@@ -1,7 +1,9 @@
 //! Effects become tasks, and what the tasks find becomes inputs. A new fault waits for the disk and asks the gate
-//! once more; an undo waits for nothing. A task that panics answers too.
+//! once more, right before its create; an undo waits for nothing but the end of a create that it has withdrawn. A
+//! task that panics answers too.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -9,12 +11,13 @@ use futures::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
+use super::claim::Claim;
 use super::record::Durable;
 use crate::fault::{Debt, Gone};
 use crate::playbook::Playbook;
-use crate::ports::{Injector, PlanRequest};
+use crate::ports::{Firing, Injector, PlanRequest};
 use crate::run::{Effect, Injected, Input, Refusal};
-use crate::units::{ErrorChain, RunId};
+use crate::units::{DebtId, ErrorChain, RunId};
 
 /// Why no fault may start now; `None` while one may.
 pub type Objection = Arc<dyn Fn() -> Option<Refusal> + Send + Sync>;
@@ -28,6 +31,8 @@ pub(super) struct Executor {
     pub tasks: TaskTracker,
     /// How many injections have no answer yet.
     pub injecting: Arc<watch::Sender<usize>>,
+    /// Of every debt that was intended here.
+    pub claims: BTreeMap<DebtId, Claim>,
 }
 
 fn panicked(payload: &(dyn Any + Send)) -> String {
@@ -41,7 +46,7 @@ fn panicked(payload: &(dyn Any + Send)) -> String {
 
 impl Executor {
     /// Starts what an effect asks for. `durable` settles with the disk's word on the facts that came with it.
-    pub fn start(&self, effect: Effect, debts: &[Debt], durable: Durable) {
+    pub fn start(&mut self, effect: Effect, debts: &[Debt], durable: Durable) {
         match effect {
             Effect::Plan { fault, attempt } => {
                 let Some(planned) = self.playbook.fault(&fault).cloned() else {
@@ -100,16 +105,30 @@ impl Executor {
         });
     }
 
-    fn inject(&self, debt: Debt, manifest: serde_json::Value, durable: Durable) {
+    fn inject(&mut self, debt: Debt, manifest: serde_json::Value, durable: Durable) {
         let (injector, objection, inputs) = (
             Arc::clone(&self.injector),
             Arc::clone(&self.objection),
             self.inputs.clone(),
         );
+        let (target, limits) = (self.playbook.target.clone(), self.playbook.limits.clone());
         let injecting = Arc::clone(&self.injecting);
+        let claim = Claim::new();
+        self.claims.insert(debt.id.clone(), claim.clone());
         injecting.send_modify(|count| *count += 1);
         self.tasks.spawn(async move {
             let id = debt.id.clone();
+            // The undo or the gate may have come first while the disk or the cluster was busy.
+            let may = || {
+                claim.begin()?;
+                if inputs.is_closed() {
+                    return Err(Refusal {
+                        why: "the run is over".to_owned(),
+                        hint: None,
+                    });
+                }
+                objection().map_or(Ok(()), Err)
+            };
             let work = async {
                 let kept = durable
                     .await
@@ -119,27 +138,34 @@ impl Executor {
                         error: error.within("not created, as its debt could not be written down"),
                     };
                 }
-                // The gate may have closed while the disk was busy.
-                if let Some(refusal) = objection() {
-                    return Injected::No {
-                        error: ErrorChain::message(refusal.to_string()).within("not created"),
-                    };
-                }
-                injector.inject(&debt, &manifest).await
+                let firing = Firing {
+                    debt: &debt,
+                    manifest: &manifest,
+                    target: &target,
+                    limits: &limits,
+                    may: &may,
+                };
+                injector.inject(firing).await
             };
-            let outcome = AssertUnwindSafe(work).catch_unwind().await;
+            let outcome = AssertUnwindSafe(claim.hold(work)).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|payload| Injected::No {
                 error: ErrorChain::message(panicked(&*payload)),
             });
             let _ = inputs.send(Input::Injected { debt: id, outcome });
+            // After the answer: who waits for this answers later.
+            claim.settle();
             injecting.send_modify(|count| *count -= 1);
         });
     }
 
     fn revert(&self, debt: Debt) {
         let (injector, inputs) = (Arc::clone(&self.injector), self.inputs.clone());
+        let claim = self.claims.get(&debt.id).cloned();
         self.tasks.spawn(async move {
             let id = debt.id.clone();
+            if let Some(claim) = claim {
+                claim.withdraw().await;
+            }
             let (seen, mut progress) = mpsc::unbounded_channel();
             let watch = async {
                 while let Some(gone) = progress.recv().await {

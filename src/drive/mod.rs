@@ -1,7 +1,9 @@
 //! Carries a run: the loop between the engine and the world. `record` keeps facts on disk without making anyone
-//! wait who need not · `executor` turns effects into tasks and answers into inputs · `probes` runs the checks ·
+//! wait who need not · `executor` turns effects into tasks and answers into inputs, `claim` says
+//! whether a create or its undo comes first · `probes` runs the checks ·
 //! `hold` keeps the target's lease · `driver` is the loop. Decides nothing: that is the engine's.
 
+mod claim;
 mod driver;
 mod executor;
 mod hold;

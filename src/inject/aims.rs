@@ -193,6 +193,12 @@ fn workflow(found: &mut Described, spec: &Value, at: &str) -> Result<(), Refusal
 }
 
 impl Described {
+    /// Pointers of every clock that must be set.
+    pub fn all_clocks(&self) -> impl Iterator<Item = &String> {
+        let ends = self.shots.iter().filter_map(|shot| shot.clock.as_ref());
+        ends.chain(&self.clocks)
+    }
+
     /// Every place that chooses pods. A selector that stands where none is known is refused.
     pub fn aims(&self, spec: &Value, namespace: &str) -> Result<Vec<Aim>, Refusal> {
         let mut aims = Vec::new();

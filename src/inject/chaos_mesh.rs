@@ -10,7 +10,7 @@ use super::{fire, plan, revert};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::fault::{ChaosRef, ClusterPin, Debt, Gone};
-use crate::ports::{Injector, PlanRequest, Task};
+use crate::ports::{Firing, Injector, PlanRequest, Task};
 use crate::run::{Injected, Plan, Refusal};
 
 /// How a create stands.
@@ -98,8 +98,8 @@ impl Injector for ChaosMesh {
         Box::pin(async move { plan::plan(&self.cluster, &request).await })
     }
 
-    fn inject<'a>(&'a self, debt: &'a Debt, manifest: &'a serde_json::Value) -> Task<'a, Injected> {
-        Box::pin(fire::fire(self, debt, manifest))
+    fn inject<'a>(&'a self, firing: Firing<'a>) -> Task<'a, Injected> {
+        Box::pin(fire::fire(self, firing))
     }
 
     fn revert<'a>(&'a self, debt: &'a Debt, seen: mpsc::UnboundedSender<Gone>) -> Task<'a, Gone> {

@@ -31,6 +31,13 @@ pub fn spawns(object: &ChaosRef) -> bool {
 /// What came of a member: who, and the verdict.
 type Ended = (ChaosRef, Option<String>, Removed);
 
+/// Whether everything that it may have made was listed, and nothing was there, as often as it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    NotYet,
+    Empty,
+}
+
 struct Family<'a> {
     mesh: &'a ChaosMesh,
     head: &'a ChaosRef,
@@ -40,6 +47,7 @@ struct Family<'a> {
     verdicts: BTreeMap<ChaosRef, Gone>,
     /// Whether it is watched since it was made; else nobody knows of what has come and gone before.
     since_made: bool,
+    listed: Listed,
     seen: &'a mpsc::UnboundedSender<Gone>,
     told: Option<Gone>,
 }
@@ -58,6 +66,7 @@ pub async fn see_out(
         uids: uid.map(str::to_owned).into_iter().collect(),
         verdicts: BTreeMap::new(),
         since_made: mesh.witness(head).is_some(),
+        listed: Listed::NotYet,
         seen,
         told: None,
     };
@@ -143,6 +152,9 @@ impl Family<'_> {
                 .verdicts
                 .values()
                 .any(|gone| matches!(gone, Gone::Forbidden { .. }));
+            if empty >= EMPTY {
+                self.listed = Listed::Empty;
+            }
             if empty >= EMPTY || (barred && under_way.is_empty()) {
                 return;
             }
@@ -242,7 +254,7 @@ impl Family<'_> {
 
     fn verdicts_now(&mut self, who: ChaosRef, gone: Gone) {
         self.verdicts.insert(who, gone);
-        let verdict = self.verdict();
+        let verdict = self.worst();
         // Nothing is proven before the lists are empty.
         if verdict != Gone::Proven {
             self.tell(verdict);
@@ -301,8 +313,17 @@ impl Family<'_> {
         }
     }
 
-    /// The worst of all verdicts.
+    /// The worst of all verdicts. What was never listed may be there still, however its head ended.
     fn verdict(&self) -> Gone {
+        match (self.worst(), self.listed) {
+            (Gone::Proven, Listed::NotYet) => Gone::Unknown {
+                why: "what it made was not listed empty twice".to_owned(),
+            },
+            (worst, Listed::NotYet | Listed::Empty) => worst,
+        }
+    }
+
+    fn worst(&self) -> Gone {
         let rank = |gone: &Gone| match gone {
             Gone::Forbidden { .. } => 7,
             Gone::Stuck { .. } => 6,

@@ -10,11 +10,13 @@ use futures::stream::{BoxStream, select_all};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::aims;
+use super::{aims, plan};
 use super::chaos_mesh::{ChaosMesh, Create};
+use super::plan::Aiming;
 use super::witness::{self, Fates, Witness};
 use crate::cluster::{ApiFault, ChaosKind, ChaosObject, Desired, Field, Followed, Following, REQUEST};
-use crate::fault::{ChaosRef, Debt, Undo};
+use crate::fault::{ChaosRef, Undo};
+use crate::ports::Firing;
 use crate::run::Injected;
 use crate::units::{ErrorChain, human};
 
@@ -71,13 +73,26 @@ impl Drop for Doubt<'_> {
     }
 }
 
+/// Until the create is asked for, who lets go of it has made nothing.
+struct Unsent<'a>(&'a ChaosMesh, &'a ChaosRef);
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        if self.0.create_of(self.1).is_none() {
+            self.0.note(self.1, Create::Refused);
+        }
+    }
+}
+
 /// Fires; ends within its patience.
-pub async fn fire(mesh: &ChaosMesh, debt: &Debt, manifest: &Value) -> Injected {
+pub async fn fire(mesh: &ChaosMesh, firing: Firing<'_>) -> Injected {
+    let Firing { debt, manifest, .. } = firing;
     let Undo::DeleteChaos { cluster, object, .. } = &debt.undo;
     if let Some(why) = mesh.elsewhere(cluster) {
         mesh.note(object, Create::Refused);
         return no(why);
     }
+    let unsent = Unsent(mesh, object);
     let (wanted, kinds) = wanted(object, manifest);
     let follow = |kind: ChaosKind, name: Option<String>| {
         mesh.cluster.follow(Following {
@@ -99,13 +114,29 @@ pub async fn fire(mesh: &ChaosMesh, debt: &Debt, manifest: &Value) -> Injected {
         uid: None,
         streams: Vec::new(),
     };
+    let aiming = Aiming {
+        object,
+        spec: manifest.get("spec").unwrap_or(&Value::Null),
+        target: firing.target,
+        limits: firing.limits,
+    };
     let listed = futures::future::join_all(streams.into_iter().map(come_up)).await;
+    // The world may have changed since it was armed: the last look is as near to the create as it can be.
+    if let Err(refusal) = plan::judge_now(&mesh.cluster, aiming).await {
+        return no(refusal.to_string());
+    }
     for (stream, seen) in listed {
         shooting.before.extend(seen);
         shooting.streams.push(stream);
     }
+    // Noted before it is asked: an undo that comes after the permission finds the create under way.
     mesh.note(object, Create::UnderWay);
+    drop(unsent);
     let doubt = Doubt(mesh, object);
+    if let Err(refusal) = (firing.may)() {
+        mesh.note(object, Create::Refused);
+        return no(refusal.to_string());
+    }
     let patience = mesh.clock.mark().after(PATIENCE);
     let outcome = tokio::select! {
         outcome = shooting.shoot(manifest) => Some(outcome),
@@ -183,7 +214,14 @@ impl Shooting<'_> {
     async fn shoot(&mut self, manifest: &Value) -> Injected {
         let (cluster, object, body) = (self.mesh.cluster.clone(), self.object.clone(), manifest.clone());
         let mut create: Option<Answer> =
-            Some(async move { cluster.create_chaos(&object, &body, Field::Real).await }.boxed());
+            Some(async move {
+                // A request that only waits for a connection is bound by nothing else.
+                let asked = timeout(REQUEST, cluster.create_chaos(&object, &body, Field::Real));
+                asked.await.unwrap_or_else(|_| {
+                    let why = format!("the create had no answer within {}", human(REQUEST));
+                    Err(ApiFault::Unreachable(ErrorChain::message(why)))
+                })
+            }.boxed());
         let mut look = self.look();
         let mut given_up: Option<BoxFuture<'static, ()>> = None;
         let mut failed = String::new();

@@ -85,7 +85,7 @@ pub fn make(request: &PlanRequest, salt: u16) -> Result<Made, Refusal> {
         ));
     };
     let mut warnings = Vec::new();
-    let longest = set_clocks(&mut spec, &described, request.limits.duration, &mut warnings)?;
+    set_clocks(&mut spec, &described, request.limits.duration, &mut warnings)?;
     let spawns = matches!(kind, "Schedule" | "Workflow");
     let once = described.shots.iter().all(|shot| shot.clock.is_none());
     let lasting = if once && !spawns {
@@ -97,11 +97,7 @@ pub fn make(request: &PlanRequest, salt: u16) -> Result<Made, Refusal> {
         let action = crate::text::printable(request.fault.action());
         warnings.push(format!("{action} happens once: its `duration` means nothing"));
     }
-    let duration = if kind == "Workflow" {
-        Some(aims::workflow_length(&spec)?)
-    } else {
-        longest
-    };
+    let duration = length(kind, &spec, &described)?;
     let namespace = given
         .pointer("/metadata/namespace")
         .and_then(Value::as_str)
@@ -134,27 +130,33 @@ pub fn make(request: &PlanRequest, salt: u16) -> Result<Made, Refusal> {
     })
 }
 
-/// Gives a clock to everything that lasts and has none. The longest of all.
+/// The longest that anything in it lasts, every clock being set; `None` for what happens once.
+pub fn length(kind: &str, spec: &Value, described: &Described) -> Result<Option<Duration>, Refusal> {
+    if kind == "Workflow" {
+        return aims::workflow_length(spec).map(Some);
+    }
+    let mut longest = None;
+    for clock in described.all_clocks() {
+        longest = longest.max(aims::length_at(spec, clock)?);
+    }
+    Ok(longest)
+}
+
+/// Gives a clock to everything that lasts and has none.
 fn set_clocks(
     spec: &mut Value,
     described: &Described,
     default: Span,
     warnings: &mut Vec<String>,
-) -> Result<Option<Duration>, Refusal> {
-    let clocks = described.shots.iter().filter_map(|shot| shot.clock.as_ref());
-    let mut longest = None;
-    for clock in clocks.chain(&described.clocks) {
-        let length = if let Some(length) = aims::length_at(spec, clock)? {
-            length
-        } else {
+) -> Result<(), Refusal> {
+    for clock in described.all_clocks() {
+        if aims::length_at(spec, clock)?.is_none() {
             let shown = clock.replace('/', ".");
             warnings.push(format!("`spec{shown}` is not given: {default}, from the limits"));
             set(spec, clock, &go_duration(default.0));
-            default.0
-        };
-        longest = longest.max(Some(length));
+        }
     }
-    Ok(longest)
+    Ok(())
 }
 
 fn set(spec: &mut Value, pointer: &str, text: &str) {

@@ -2,22 +2,49 @@
 
 use std::collections::BTreeSet;
 
-use super::aims::Hits;
+use serde_json::Value;
+
+use super::aims::{self, Hits};
 use super::limits::{self, Judgement, Scene};
 use super::manifest::{self, Made};
 use super::resolve;
+use super::select::PodSeen;
 use crate::cluster::{ApiFault, Cluster, Field};
-use crate::fault::{Debt, Undo};
+use crate::fault::{ChaosRef, Debt, Undo};
+use crate::playbook::{Limits, Target};
 use crate::ports::PlanRequest;
 use crate::run::{Plan, PlannedPod, Refusal};
 use crate::units::DebtId;
 
-/// Makes the arming card, or says why the fault may not be fired.
-pub async fn plan(cluster: &Cluster, request: &PlanRequest) -> Result<Plan, Refusal> {
-    let made = manifest::make(request, fastrand::u16(..))?;
-    let spec = &made.manifest["spec"];
-    let aims = made.described.aims(spec, &made.object.namespace)?;
-    if let Some(refusal) = limits::out_of_bounds(&request.limits, &request.target, &aims) {
+/// An object to be, and what it is judged by.
+#[derive(Clone, Copy)]
+pub struct Aiming<'a> {
+    pub object: &'a ChaosRef,
+    /// With every clock set.
+    pub spec: &'a Value,
+    pub target: &'a Target,
+    pub limits: &'a Limits,
+}
+
+/// What it would hit now, within the limits.
+pub struct Hit {
+    judgement: Judgement,
+    target_pods: Vec<PodSeen>,
+    may_take_none: bool,
+}
+
+/// Resolves every selector on the live cluster and judges the blast radius: when it is armed, and again right
+/// before it is created.
+pub async fn judge_now(cluster: &Cluster, aiming: Aiming<'_>) -> Result<Hit, Refusal> {
+    let Aiming {
+        object,
+        spec,
+        target,
+        limits,
+    } = aiming;
+    let described = aims::describe(&object.kind, spec)?;
+    let aims = described.aims(spec, &object.namespace)?;
+    if let Some(refusal) = limits::out_of_bounds(limits, target, &aims) {
         return Err(refusal);
     }
     let mut aimed = Vec::new();
@@ -26,11 +53,11 @@ pub async fn plan(cluster: &Cluster, request: &PlanRequest) -> Result<Plan, Refu
     }
     if aimed.is_empty() {
         return Err(Refusal {
-            why: format!("{} hits no pods", made.object.kind),
+            why: format!("{} hits no pods", object.kind),
             hint: Some("what cannot be counted is not fired".to_owned()),
         });
     }
-    let target_pods = resolve::target(cluster, &request.target).await?;
+    let target_pods = resolve::target(cluster, target).await?;
     let killed: BTreeSet<&str> = aimed
         .iter()
         .filter(|one| one.aim.hits == Hits::Kills)
@@ -38,16 +65,40 @@ pub async fn plan(cluster: &Cluster, request: &PlanRequest) -> Result<Plan, Refu
         .collect();
     let neighbours = resolve::everyone(cluster, &killed).await?;
     let judgement = limits::judge(Scene {
-        limits: &request.limits,
-        target: &request.target,
+        limits,
+        target,
         aimed: &aimed,
         target_pods: &target_pods,
         neighbours: &neighbours,
-        duration: made.duration,
+        duration: manifest::length(&object.kind, spec, &described)?,
     })?;
     if let Some(refusal) = judgement.refusal() {
         return Err(refusal);
     }
+    Ok(Hit {
+        judgement,
+        target_pods,
+        may_take_none: aimed.iter().any(|one| one.aim.mode.may_take_none()),
+    })
+}
+
+/// Makes the arming card, or says why the fault may not be fired.
+pub async fn plan(cluster: &Cluster, request: &PlanRequest) -> Result<Plan, Refusal> {
+    let made = manifest::make(request, fastrand::u16(..))?;
+    let Hit {
+        judgement,
+        target_pods,
+        may_take_none,
+    } = judge_now(
+        cluster,
+        Aiming {
+            object: &made.object,
+            spec: &made.manifest["spec"],
+            target: &request.target,
+            limits: &request.limits,
+        },
+    )
+    .await?;
     if let Err(fault) = cluster
         .create_chaos(&made.object, &made.manifest, Field::DryRun)
         .await
@@ -61,7 +112,7 @@ pub async fn plan(cluster: &Cluster, request: &PlanRequest) -> Result<Plan, Refu
         .count();
     let mut warnings = made.warnings.clone();
     warnings.extend(warn(&made, &judgement, outside));
-    if aimed.iter().any(|one| one.aim.mode.may_take_none()) {
+    if may_take_none {
         warnings.push("`random-max-percent` may take no pod at all: then it fails".to_owned());
     }
     Ok(card(cluster, request, (made, judgement), warnings))
