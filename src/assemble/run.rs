@@ -302,8 +302,12 @@ impl World {
         for unseen in &look.unseen {
             tracing::warn!("{unseen}");
         }
-        match look.found.first() {
-            Some(found) => Err(AssembleError::Latched(found.clone())),
+        if let Some(found) = look.found.first() {
+            return Err(AssembleError::Latched(found.clone()));
+        }
+        // What could not be read may be closed.
+        match look.undecided.first() {
+            Some(fault) => Err(AssembleError::LatchUnknown(fault.clone())),
             None => Ok(latch),
         }
     }

@@ -223,6 +223,9 @@ impl Model {
     }
 
     pub fn time_passes(&mut self, now: Mark, wall: Stamp) {
+        // After the end nobody looks any more: nothing gets older on the screen.
+        let ended = self.run.as_ref().and_then(|run| run.ended).map(|(at, _)| at);
+        let now = ended.map_or(now, |at| now.min(at));
         self.now = self.now.max(now);
         self.wall = Some(wall);
         if self
