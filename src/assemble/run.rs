@@ -177,6 +177,7 @@ impl World {
             begin: Begin::Again {
                 run: Box::new(run),
                 entries,
+                next_seq: journal.next_seq(&Process::Console.to_string()),
                 how,
             },
             firing: Firing::Allowed,
