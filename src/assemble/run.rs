@@ -202,6 +202,7 @@ impl World {
             begin: Begin::Again {
                 run: Box::new(run),
                 entries,
+                next_seq: journal.next_seq(&Process::Console.to_string()),
                 how,
                 unattended: wanted.unattended,
             },

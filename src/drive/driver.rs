@@ -15,10 +15,12 @@ use crate::fault::{ClusterPin, Debt};
 use crate::playbook::Playbook;
 use crate::ports::{ChaosRow, Freshness, Injector, Probes};
 use crate::run::{Entry, Fact, Injected, Input, Run, Unattended};
-use crate::units::{Mark, RunId};
+use crate::units::{ErrorChain, Mark, RunId};
 
 /// How long tasks may go on after the run is over.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A disk that does not answer for as long at the end is not waited for.
+const LAST_LINES: Duration = Duration::from_secs(30);
 /// A wall clock that moved by less is not worth a fact.
 const JUMP: i64 = 2;
 
@@ -45,6 +47,8 @@ pub enum Begin {
     Again {
         run: Box<Run>,
         entries: Vec<Entry>,
+        /// The number of the next line in the console's own file; `entries` may hold those of others.
+        next_seq: u64,
         how: Resumed,
         /// Whether somebody is at the screen now.
         unattended: Unattended,
@@ -67,8 +71,10 @@ pub struct Driven {
     pub run: Run,
     pub exit: u8,
     pub summary: String,
-    /// The hash of the journal's last line.
+    /// The hash of the last line in the journal's file.
     pub head: String,
+    /// Why the journal's end is not on the disk, if so.
+    pub journal_lost: Option<ErrorChain>,
 }
 
 /// A run with everything that it needs; [`Driver::drive`] carries it to its end.
@@ -101,15 +107,21 @@ impl Driver {
         let (owed, owed_seen) = watch::channel(Vec::new());
         let tasks = TaskTracker::new();
         let now = outfit.clock.mark();
-        let (run, playbook, old, gap) = match &begin {
+        let (run, playbook, old, gap, seq) = match &begin {
             Begin::New { playbook, unattended } => {
                 let run = Run::new((**playbook).clone(), *unattended);
-                (run, (**playbook).clone(), Vec::new(), Duration::ZERO)
+                (run, (**playbook).clone(), Vec::new(), Duration::ZERO, 0)
             }
-            Begin::Again { run, entries, .. } => {
+            Begin::Again {
+                run,
+                entries,
+                next_seq,
+                ..
+            } => {
                 let playbook = run.playbook.clone();
                 let last = entries.last().map_or(now, |entry| entry.at);
-                ((**run).clone(), playbook, entries.clone(), now.since(last))
+                let gap = now.since(last);
+                ((**run).clone(), playbook, entries.clone(), gap, *next_seq)
             }
         };
         let executor = Executor {
@@ -128,7 +140,7 @@ impl Driver {
             owed: owed_seen,
         };
         let mut driver = Self {
-            seq: old.last().map_or(0, |entry| entry.seq + 1),
+            seq,
             outfit,
             run,
             recorder,
@@ -265,7 +277,7 @@ impl Driver {
 
     async fn finish(mut self) -> Driven {
         // Not to have ended is to owe.
-        let exit = self.run.ended.map_or(5, |(_, exit)| exit);
+        let mut exit = self.run.ended.map_or(5, |(_, exit)| exit);
         // Closing the inbox ends the probe tasks.
         self.inbox.close();
         while let Ok(late) = self.inbox.try_recv() {
@@ -281,11 +293,18 @@ impl Driver {
         if tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
             tracing::warn!("some tasks of the run are still busy");
         }
-        self.recorder.finish().await;
+        let end = tokio::time::timeout(LAST_LINES, self.recorder.finish()).await;
+        let journal_lost = end.unwrap_or_else(|_| Some(ErrorChain::message("the disk does not answer")));
+        if let Some(error) = &journal_lost {
+            // A run that cannot be shown is not one that went well.
+            exit = exit.max(3);
+            self.summary = format!("{}; the end of the journal is lost: {error}", self.summary);
+        }
         Driven {
             exit,
             summary: self.summary,
             head: self.recorder.head(),
+            journal_lost,
             run: self.run,
         }
     }
@@ -317,15 +336,17 @@ type Seen = (
 
 /// Tells when a fault's own clock has ended it: every record recovered and nothing wanted any more.
 async fn watch_ends(clock: Clock, seen: Seen, inputs: mpsc::UnboundedSender<Input>) {
-    let (mut chaos, owed) = seen;
+    let (mut chaos, mut owed) = seen;
     loop {
         tokio::select! {
             () = inputs.closed() => return,
             changed = chaos.changed() => if changed.is_err() { return },
+            // A fault may have ended before its uid was known.
+            changed = owed.changed() => if changed.is_err() { return },
         }
         let at = clock.mark();
         let rows = Arc::clone(&chaos.borrow_and_update().1);
-        let debts = owed.borrow().clone();
+        let debts = owed.borrow_and_update().clone();
         for debt in debts {
             let crate::fault::Undo::DeleteChaos { object, uid, .. } = &debt.undo;
             let ended = rows
@@ -335,5 +356,66 @@ async fn watch_ends(clock: Clock, seen: Seen, inputs: mpsc::UnboundedSender<Inpu
                 let _ = inputs.send(Input::FaultEnded { debt: debt.id, at });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{ChaosRef, Lasting, Undo};
+
+    fn debt(uid: Option<&str>) -> Debt {
+        Debt {
+            id: "slow-1".into(),
+            fault: "slow".into(),
+            summary: String::new(),
+            undo: Undo::DeleteChaos {
+                cluster: ClusterPin {
+                    context: String::new(),
+                    kubeconfig: None,
+                    server: String::new(),
+                    ca_sha256: None,
+                    uid: String::new(),
+                },
+                object: object(),
+                lasting: Lasting::UntilUndone,
+                uid: uid.map(str::to_owned),
+            },
+            own_clock: None,
+        }
+    }
+
+    fn object() -> ChaosRef {
+        ChaosRef {
+            kind: "NetworkChaos".to_owned(),
+            plural: "networkchaos".to_owned(),
+            namespace: "default".to_owned(),
+            name: "slow".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_that_ended_before_its_uid_was_known_is_told() {
+        let row = ChaosRow {
+            object: object(),
+            uid: "u".to_owned(),
+            action: String::new(),
+            created: None,
+            duration: None,
+            run: None,
+            phase: String::new(),
+            injected: (0, 1),
+            targets: Vec::new(),
+            deleting: false,
+            ended: true,
+        };
+        let (_rows, chaos) = watch::channel((Freshness::Live, Arc::new(vec![row])));
+        let (owes, owed) = watch::channel(vec![debt(None)]);
+        let (inputs, mut inbox) = mpsc::unbounded_channel();
+        tokio::spawn(watch_ends(Clock::start(1.0), (chaos, owed), inputs));
+        owes.send_replace(vec![debt(Some("u"))]);
+        // Under a watch of its own, so that a defect fails instead of hanging.
+        let told = tokio::time::timeout(Duration::from_secs(20), inbox.recv()).await;
+        assert!(matches!(told, Ok(Some(Input::FaultEnded { .. }))), "{told:?}");
     }
 }

@@ -218,7 +218,11 @@ impl TargetHold {
                 answer = timely(answer) => answer,
             };
             drop(asking);
-            pause = if matches!(answer, Ok(Hold::Ours)) { RENEWED } else { AGAIN };
+            pause = if matches!(answer, Ok(Hold::Ours)) {
+                RENEWED
+            } else {
+                AGAIN
+            };
             let mut lease = self.lease();
             lease.take(asked, answer);
             if let Some(why) = lease.objection(self.clock.mark()) {
@@ -318,7 +322,10 @@ mod tests {
         lost.take(Mark::from_secs(102), down());
         assert!(lost.objection(Mark::from_secs(103)).unwrap().contains("another"));
         let right = "get leases".to_owned();
-        assert_eq!(lease(State::Without { right }).objection(Mark::from_secs(900)), None);
+        assert_eq!(
+            lease(State::Without { right }).objection(Mark::from_secs(900)),
+            None
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -78,6 +78,8 @@ type Told = (Clock, CheckPublisher, mpsc::UnboundedSender<Input>);
 async fn follow(check: CheckId, mut readings: Readings, gap: Duration, to: Told) {
     let (clock, publisher, inputs) = to;
     let mut last = None;
+    let since = clock.mark();
+    let mut gap = Some(gap).filter(|gap| !gap.is_zero());
     loop {
         let mut now = tokio::select! {
             () = inputs.closed() => return,
@@ -91,8 +93,13 @@ async fn follow(check: CheckId, mut readings: Readings, gap: Duration, to: Told)
             }),
         };
         let ended = readings.is_closed() && readings.is_empty();
-        if last.is_none() {
-            now.reading.resolution = now.reading.resolution.max(gap);
+        if let Some(unseen) = gap {
+            // Nobody looked until now, however long the first reading took.
+            let unseen = unseen + now.reading.at.since(since);
+            now.reading.resolution = now.reading.resolution.max(unseen);
+            if !matches!(now.reading.observed, Observed::NoData { .. }) {
+                gap = None;
+            }
         }
         publisher.publish(&check, now.clone());
         if last != Some(now.verdict) {
@@ -109,5 +116,43 @@ async fn follow(check: CheckId, mut readings: Readings, gap: Duration, to: Told)
         if ended && now.verdict == Verdict::Unknown {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Mark;
+
+    #[tokio::test]
+    async fn the_gap_of_a_resumed_run_lasts_until_there_is_data() {
+        let clock = Clock::start(1.0);
+        let (readings, seen) = mpsc::unbounded_channel();
+        let (inputs, mut inbox) = mpsc::unbounded_channel();
+        let gap = Duration::from_secs(90);
+        let to = (clock.clone(), CheckPublisher::new(), inputs);
+        tokio::spawn(follow("pods".into(), seen, gap, to));
+        let none = || Observed::NoData {
+            why: "starting".to_owned(),
+        };
+        let some = || Observed::Number { value: 1.0 };
+        let told = [
+            (none(), Verdict::Unknown),
+            (some(), Verdict::Holds),
+            (some(), Verdict::Broken),
+        ];
+        let mut resolutions = Vec::new();
+        for (observed, verdict) in told {
+            let reading = Reading {
+                at: Mark::ZERO,
+                observed,
+                resolution: Duration::from_secs(1),
+            };
+            readings.send(CheckNow { reading, verdict }).unwrap();
+            if let Some(Input::Seen { reading, .. }) = inbox.recv().await {
+                resolutions.push(reading.resolution);
+            }
+        }
+        assert_eq!(resolutions, [gap, gap, Duration::from_secs(1)]);
     }
 }

@@ -26,7 +26,7 @@ pub struct Recorder {
     batches: Option<mpsc::Sender<Batch>>,
     head: Arc<Mutex<String>>,
     path: PathBuf,
-    finished: Option<oneshot::Receiver<()>>,
+    finished: Option<oneshot::Receiver<Option<ErrorChain>>>,
 }
 
 impl Recorder {
@@ -40,18 +40,20 @@ impl Recorder {
         thread::Builder::new().name("journal".to_owned()).spawn(move || {
             while let Ok(batch) = todo.recv() {
                 let kept = writer.append(&batch.entries);
-                writer
-                    .head()
-                    .clone_into(&mut published.lock().unwrap_or_else(PoisonError::into_inner));
+                publish(&writer, &published);
                 let kept = kept.map(|_| ()).map_err(|error| lost(&error, &inputs));
                 // Who does not wait for the disk does not listen.
                 let _ = batch.durable.send(kept);
             }
-            if let Err(error) = writer.sync() {
-                tracing::error!(error = %ErrorChain::of(&error), "the journal's end may not be on the disk");
+            // The disk may have room again for what could not be written.
+            let end = writer.append(&[]).and_then(|_| writer.sync());
+            publish(&writer, &published);
+            let lost = end.err().map(|error| ErrorChain::of(&error));
+            if let Some(error) = &lost {
+                tracing::error!(%error, "the journal's end may not be on the disk");
             }
             // Nobody may be left to hear it.
-            let _ = done.send(());
+            let _ = done.send(lost);
         })?;
         Ok(Self {
             batches: Some(batches),
@@ -71,7 +73,7 @@ impl Recorder {
         settled
     }
 
-    /// The hash of the last line.
+    /// The hash of the last line in the file.
     pub fn head(&self) -> String {
         self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -80,14 +82,21 @@ impl Recorder {
         &self.path
     }
 
-    /// Waits until everything that was handed over is on the disk, or could not get there.
-    pub async fn finish(&mut self) {
+    /// Waits until everything that was handed over is on the disk; why it is not, if it could not get there.
+    pub async fn finish(&mut self) -> Option<ErrorChain> {
         self.batches = None;
-        if let Some(finished) = self.finished.take() {
-            // Gone without a word means the thread panicked; the head then says how far it got.
-            let _ = finished.await;
-        }
+        // Gone without a word means the thread panicked; the head then says how far it got.
+        self.finished
+            .take()?
+            .await
+            .unwrap_or_else(|_| Some(ErrorChain::message("the journal's thread ended without a word")))
     }
+}
+
+fn publish(writer: &Writer, head: &Mutex<String>) {
+    writer
+        .head()
+        .clone_into(&mut head.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
 fn lost(error: &JournalError, inputs: &inbox::UnboundedSender<Input>) -> ErrorChain {
@@ -121,6 +130,8 @@ mod tests {
         let kept = recorder.keep(vec![entry]).await.expect("an answer");
         assert!(kept.is_err());
         assert!(matches!(inbox.recv().await, Some(Input::JournalLost { .. })));
-        recorder.finish().await;
+        let before = recorder.head();
+        assert!(recorder.finish().await.is_some(), "a lost end is told");
+        assert_eq!(recorder.head(), before, "no line got into the file");
     }
 }

@@ -270,7 +270,10 @@ mod tests {
         assert!(matches!(stumbles.await, Ok(None)));
         assert_eq!(tries, 3);
         let down = answer(|| std::future::ready(Err(broken()))).await;
-        assert!(matches!(down, Err(ApiFault::Refused { code: 500, .. })), "{down:?}");
+        assert!(
+            matches!(down, Err(ApiFault::Refused { code: 500, .. })),
+            "{down:?}"
+        );
         let mute = answer(std::future::pending).await;
         assert!(matches!(mute, Err(ApiFault::Unreachable(_))), "{mute:?}");
         let mut tries = 0;

@@ -94,6 +94,14 @@ impl Journal {
         self.records.iter().map(|record| &record.entry)
     }
 
+    /// The number that the next line of this file must have; other files have numbers of their own.
+    pub fn next_seq(&self, file: &str) -> u64 {
+        let own = self.records.iter().filter(|record| record.file == file);
+        own.map(|record| record.entry.seq.saturating_add(1))
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Whether nothing was changed or lost; a torn end is no change.
     pub fn is_intact(&self) -> bool {
         self.damage.iter().all(Damage::is_crash)

@@ -92,7 +92,9 @@ impl Store {
                 source,
             },
         })?;
-        write_private(&path.join(PLAYBOOK), playbook.as_bytes())?;
+        let copy = path.join(PLAYBOOK);
+        write_private(&copy, playbook.as_bytes())?;
+        sync_parent(&copy)?;
         sync_parent(&path)?;
         Ok(RunDir { id: id.clone(), path })
     }

@@ -25,6 +25,8 @@ pub struct Writer {
     path: PathBuf,
     /// Hash of the last line handed over, written or not.
     head: String,
+    /// Hash of the last line that was written.
+    written: String,
     /// Where the last whole line on disk ends.
     end: u64,
     /// Lines that a failed append left behind; they go first the next time, so that no fact is skipped.
@@ -68,6 +70,7 @@ impl Writer {
                 .rposition(|byte| *byte == b'\n')
                 .map_or(0, |at| at + 1);
             writer.head = hash(&last[start..]);
+            writer.written.clone_from(&writer.head);
         }
         let torn = bytes.len() - whole;
         if torn > 0 {
@@ -84,6 +87,7 @@ impl Writer {
             file,
             path: path.to_owned(),
             head: GENESIS.to_owned(),
+            written: GENESIS.to_owned(),
             end: 0,
             pending: Vec::new(),
             sync_lost: false,
@@ -126,9 +130,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Hash of the last line: the witness to keep somewhere else.
+    /// Hash of the last line in the file: the witness to keep somewhere else.
     pub fn head(&self) -> &str {
-        &self.head
+        &self.written
     }
 
     pub fn path(&self) -> &Path {
@@ -148,6 +152,7 @@ impl Writer {
         }
         self.end += self.pending.len() as u64;
         self.pending.clear();
+        self.written.clone_from(&self.head);
         Ok(())
     }
 }
@@ -186,27 +191,38 @@ pub(super) fn is_held(path: &Path) -> Result<bool, JournalError> {
     }
 }
 
-/// Makes the folder, and those above it, for its owner alone.
+/// Makes the folder, and those above it, for its owner alone, durably.
 pub(super) fn make_private_dir(path: &Path) -> Result<(), JournalError> {
+    let missing: Vec<_> = path
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .collect();
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(JournalError::io("create", path))
+        .map_err(JournalError::io("create", path))?;
+    missing.into_iter().rev().try_for_each(sync_parent)
 }
 
-/// Writes a whole small file for its owner alone; there must be none yet.
+/// Writes a whole small file for its owner alone, onto the disk; there must be none yet.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(path).map_err(JournalError::io("create", path))?;
-    file.write_all(bytes).map_err(JournalError::io("write", path))
+    file.write_all(bytes).map_err(JournalError::io("write", path))?;
+    file.sync_all().map_err(JournalError::io("sync", path))
 }
 
 /// A new name is durable only once its folder is.
 pub(super) fn sync_parent(path: &Path) -> Result<(), JournalError> {
     let Some(parent) = path.parent() else {
         return Ok(());
+    };
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
     };
     File::open(parent)
         .and_then(|folder| folder.sync_all())
@@ -233,6 +249,7 @@ mod tests {
         let full = Path::new("/dev/full");
         let mut writer = Writer::on(OpenOptions::new().write(true).open(full).unwrap(), full);
         assert!(writer.append(&[entry(0)]).is_err());
+        assert_eq!(writer.head(), GENESIS, "the head is what is in the file");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.console.jsonl");
         // The disk has room again.
@@ -241,6 +258,7 @@ mod tests {
         let read = super::super::read("console", &std::fs::read(&path).unwrap());
         assert_eq!(read.records.len(), 2);
         assert!(read.damage.is_empty(), "{:?}", read.damage);
+        assert_eq!(read.heads[0].sha256, writer.head());
     }
 
     #[test]

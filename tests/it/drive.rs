@@ -359,6 +359,15 @@ async fn a_run_whose_console_died_is_taken_up_and_pays() {
             Err(error) => panic!("{error}"),
         }
     };
+    // A kill from another process has numbers of its own, and came last.
+    let beat = Entry {
+        seq: 0,
+        at: first.clock.mark(),
+        wall: first.clock.stamp(),
+        fact: Fact::ClockJumped { by_seconds: 3 },
+    };
+    let mut kill = first.dir.writer(Process::Kill(7)).expect("a journal");
+    kill.append(&[beat]).expect("room");
     let journal = first.dir.read().expect("a journal");
     let old: Vec<Entry> = journal.entries().cloned().collect();
     assert_eq!(first.dir.owed().expect("debts").debts.len(), 1);
@@ -372,6 +381,7 @@ async fn a_run_whose_console_died_is_taken_up_and_pays() {
     let begin = Begin::Again {
         run: Box::new(run),
         entries: old.clone(),
+        next_seq: journal.next_seq("console"),
         how,
         unattended: Unattended::Yes,
     };
