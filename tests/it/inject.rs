@@ -15,7 +15,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::inject_stage::{
-    Stage, brokers, cluster_of, delay, fire_by, fire_if, fixture, manifest, object, path, request, uid, wide, without_uid,
+    Stage, brokers, cluster_of, delay, fire_by, fire_if, fixture, manifest, object, path, request, uid, wide,
+    without_uid,
 };
 use crate::sim_wire::PATIENCE;
 
@@ -274,7 +275,9 @@ async fn what_may_not_be_created_is_not_and_is_asked_at_the_last_moment() {
     assert!(!stage.is_there(&plan.debt).await);
     // It is known that no request can bring it: nothing has to be waited for.
     let (seen, mut told) = mpsc::unbounded_channel();
-    let gone = timeout(PATIENCE, stage.injector.revert(&plan.debt, seen)).await.unwrap();
+    let gone = timeout(PATIENCE, stage.injector.revert(&plan.debt, seen))
+        .await
+        .unwrap();
     assert_eq!(gone, Gone::Proven);
     assert!(told.recv().await.is_none());
     stage.peer.sim.shutdown().await;

@@ -15,7 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::inject_stage::{Stage, brokers, delay, fire_by, fixture, manifest, object, path, request, uid, wide};
+use crate::inject_stage::{
+    Stage, brokers, delay, fire_by, fixture, manifest, object, path, request, uid, wide,
+};
 use crate::sim_wire::PATIENCE;
 
 const OPEN: u8 = 0;
