@@ -136,7 +136,10 @@ mod tests {
         };
         let withdraw = async {
             sleep(IN_TIME * 2).await;
-            claim.withdraw().now_or_never().expect("the injector waits for it");
+            claim
+                .withdraw()
+                .now_or_never()
+                .expect("the injector waits for it");
         };
         let (outcome, ()) = tokio::join!(claim.hold(injection), withdraw);
         assert_eq!(why(&outcome), "the end");

@@ -10,10 +10,10 @@ use futures::stream::{BoxStream, select_all};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::{aims, plan};
 use super::chaos_mesh::{ChaosMesh, Create};
 use super::plan::Aiming;
 use super::witness::{self, Fates, Witness};
+use super::{aims, plan};
 use crate::cluster::{ApiFault, ChaosKind, ChaosObject, Desired, Field, Followed, Following, REQUEST};
 use crate::fault::{ChaosRef, Undo};
 use crate::ports::Firing;
@@ -213,15 +213,17 @@ impl Shooting<'_> {
 
     async fn shoot(&mut self, manifest: &Value) -> Injected {
         let (cluster, object, body) = (self.mesh.cluster.clone(), self.object.clone(), manifest.clone());
-        let mut create: Option<Answer> =
-            Some(async move {
+        let mut create: Option<Answer> = Some(
+            async move {
                 // A request that only waits for a connection is bound by nothing else.
                 let asked = timeout(REQUEST, cluster.create_chaos(&object, &body, Field::Real));
                 asked.await.unwrap_or_else(|_| {
                     let why = format!("the create had no answer within {}", human(REQUEST));
                     Err(ApiFault::Unreachable(ErrorChain::message(why)))
                 })
-            }.boxed());
+            }
+            .boxed(),
+        );
         let mut look = self.look();
         let mut given_up: Option<BoxFuture<'static, ()>> = None;
         let mut failed = String::new();

@@ -13,9 +13,9 @@ use firedrill::playbook::{
     BaselineStep, Check, ClockFrom, Fault, Limits, ObserveStep, Playbook, RecoverStep, Recovery, Span, Step,
     Target, Title, VerifyStep,
 };
-use firedrill::ports::{CheckNow, Freshness, Injector, PlanRequest, Probes, Readings, Task};
+use firedrill::ports::{CheckNow, Firing, Freshness, Injector, PlanRequest, Probes, Readings, Task};
 use firedrill::run::{Entry, Fact, Injected, Input, Plan, Refusal, Run, Unattended};
-use firedrill::units::{CheckId, DebtId, Percent, RunId};
+use firedrill::units::{CheckId, DebtId, ErrorChain, Percent, RunId};
 use tokio::sync::{mpsc, watch};
 
 /// What the stage plays.
@@ -27,12 +27,26 @@ enum Play {
     Panics,
     /// The server never says what came of it.
     Mute,
+    /// It never gets to the create.
+    Slow,
+    /// The gate closes right before the create.
+    Closing,
+}
+
+/// An injection that has not sent its create.
+struct Unsent<'a>(&'a Stage);
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        self.0.note("let go");
+    }
 }
 
 struct Stage {
     clock: Clock,
     play: Play,
     journal: PathBuf,
+    gate: Arc<std::sync::atomic::AtomicBool>,
     health: watch::Sender<Verdict>,
     seen: Mutex<Vec<String>>,
 }
@@ -95,8 +109,9 @@ impl Injector for Stage {
         })
     }
 
-    fn inject<'a>(&'a self, debt: &'a Debt, _: &'a serde_json::Value) -> Task<'a, Injected> {
+    fn inject<'a>(&'a self, firing: Firing<'a>) -> Task<'a, Injected> {
         Box::pin(async move {
+            let debt = firing.debt;
             let on_disk = std::fs::read_to_string(&self.journal).unwrap_or_default();
             let durable = on_disk
                 .lines()
@@ -108,8 +123,21 @@ impl Injector for Stage {
             });
             match self.play {
                 Play::Panics => panic!("a defect on purpose"),
-                Play::Mute => std::future::pending().await,
-                Play::Works => {}
+                Play::Slow => {
+                    let _unsent = Unsent(self);
+                    std::future::pending().await
+                }
+                Play::Closing => self.gate.store(false, std::sync::atomic::Ordering::SeqCst),
+                Play::Mute | Play::Works => {}
+            }
+            if let Err(refusal) = (firing.may)() {
+                return Injected::No {
+                    error: ErrorChain::message(refusal.to_string()),
+                };
+            }
+            self.note("create");
+            if self.play == Play::Mute {
+                std::future::pending::<()>().await;
             }
             self.health.send_replace(Verdict::Broken);
             let health = self.health.clone();
@@ -224,14 +252,15 @@ impl Set {
         let id = RunId::new("20261121-120000-00aa");
         let dir = store.create(&id, "").expect("a run's folder");
         let clock = Clock::start(40.0);
+        let gate = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let stage = Arc::new(Stage {
             clock: clock.clone(),
             play,
             journal: dir.path().join("journal.console.jsonl"),
+            gate: Arc::clone(&gate),
             health: watch::Sender::new(Verdict::Holds),
             seen: Mutex::new(Vec::new()),
         });
-        let gate = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let asked = Arc::clone(&gate);
         let (chaos, rows) = watch::channel((Freshness::Live, Arc::new(Vec::new())));
         let outfit = Outfit {
@@ -290,7 +319,7 @@ async fn a_run_holds_and_its_debt_was_on_the_disk_before_its_fault() {
     let (driver, mut entries) = set.driver(writer, Set::new_run());
     let driven = ended(driver).await;
     assert_eq!(driven.exit, 0, "{}", driven.summary);
-    assert_eq!(set.stage.seen(), ["inject", "revert kill-1"]);
+    assert_eq!(set.stage.seen(), ["inject", "create", "revert kill-1"]);
     // What readers were told is what is on the disk, and what the engine is.
     let mut told = Vec::new();
     while let Ok(entry) = entries.try_recv() {
@@ -307,12 +336,19 @@ async fn a_run_holds_and_its_debt_was_on_the_disk_before_its_fault() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_injector_that_panics_or_is_mute_leaves_a_debt_that_is_paid() {
-    for play in [Play::Panics, Play::Mute] {
+    let plays = [
+        (Play::Panics, ["inject", "revert kill-1"].as_slice()),
+        (Play::Mute, &["inject", "create", "revert kill-1"]),
+        // What was not sent is withdrawn, and the undo comes after that.
+        (Play::Slow, &["inject", "let go", "revert kill-1"]),
+        (Play::Closing, &["inject", "revert kill-1"]),
+    ];
+    for (play, seen) in plays {
         let mut set = Set::new(play);
         let writer = set.dir.writer(Process::Console).expect("a journal");
         let (driver, _entries) = set.driver(writer, Set::new_run());
         let driven = ended(driver).await;
-        assert_eq!(set.stage.seen(), ["inject", "revert kill-1"], "{play:?}");
+        assert_eq!(set.stage.seen(), seen, "{play:?}");
         assert_eq!(driven.exit, 3, "{play:?}: {}", driven.summary);
     }
 }
@@ -333,7 +369,7 @@ async fn nothing_is_created_once_the_gate_is_closed() {
     });
     let driven = ended(driver).await;
     watcher.await.expect("a watcher");
-    assert!(!set.stage.seen().contains(&"inject".to_owned()));
+    assert!(!set.stage.seen().contains(&"create".to_owned()));
     assert_eq!(driven.exit, 3, "{}", driven.summary);
 }
 
@@ -419,5 +455,5 @@ async fn a_kill_ends_the_run_and_the_engine_undoes_nothing() {
     let driven = ended(driver).await;
     killer.await.expect("a killer");
     assert_eq!(driven.exit, 4, "{}", driven.summary);
-    assert_eq!(set.stage.seen(), ["inject"]);
+    assert_eq!(set.stage.seen(), ["inject", "create"]);
 }

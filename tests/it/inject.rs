@@ -7,14 +7,16 @@ use firedrill::cluster::Removal;
 use firedrill::fault::{Debt, Gone, Undo};
 use firedrill::playbook::{Limits, Span};
 use firedrill::run::{Injected, Refusal};
-use firedrill::sim::world::Link;
+use firedrill::sim::world::resource::PODS;
+use firedrill::sim::world::{DeleteQuery, Link, Name, Pull};
 use firedrill::units::Percent;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::inject_stage::{
-    Stage, brokers, cluster_of, delay, fixture, manifest, object, path, request, uid, wide, without_uid,
+    Stage, brokers, cluster_of, delay, fire_by, fire_if, fixture, manifest, object, path, request, uid, wide,
+    without_uid,
 };
 use crate::sim_wire::PATIENCE;
 
@@ -195,19 +197,44 @@ async fn what_goes_beyond_the_limits_is_refused_in_words() {
     stage.peer.sim.shutdown().await;
 }
 
+/// These pods go at once, and what comes instead does not get ready.
+fn lose(stage: &Stage, ordinals: &[u8]) {
+    let at_once = DeleteQuery {
+        grace: Some(Duration::ZERO),
+        ..DeleteQuery::default()
+    };
+    stage.peer.sim.world().with(|world| {
+        world.turn_pull(Pull::Never);
+        for ordinal in ordinals {
+            let name = Name::new("default", format!("emqx-go-{ordinal}"));
+            world.delete(&PODS, &name, &at_once).unwrap();
+        }
+    });
+}
+
+fn why(outcome: Injected) -> String {
+    match outcome {
+        Injected::No { error } => error.to_string(),
+        Injected::Yes { targets, .. } => panic!("injected into {targets:?}"),
+    }
+}
+
 #[tokio::test]
 async fn nothing_selected_fails_at_once_with_the_reason() {
     let stage = Stage::at_speed(1.0).await;
-    let mut plan = stage.plan(request(delay("one"), wide())).await;
-    plan.manifest["spec"]["selector"] =
-        json!({"namespaces": ["default"], "labelSelectors": {"app": "nobody"}});
-    let outcome = timeout(PATIENCE, stage.injector.inject(&plan.debt, &plan.manifest))
-        .await
-        .unwrap();
-    match outcome {
-        Injected::No { error } => assert!(error.to_string().contains("no pod is selected"), "{error}"),
-        Injected::Yes { .. } => panic!("injected into nothing"),
-    }
+    let mut running = brokers();
+    running["podPhaseSelectors"] = json!(["Running"]);
+    let mut manifest = delay("one");
+    manifest["spec"]["selector"] = running;
+    let plan = stage.plan(request(manifest, wide())).await;
+    // After the last look of ours.
+    let may = || {
+        lose(&stage, &[0, 1, 2]);
+        Ok(())
+    };
+    let outcome = fire_if(&*stage.injector, (&plan, &wide()), &may).await;
+    let why = why(outcome);
+    assert!(why.contains("no pod is selected"), "{why}");
     // It is owed all the same, and its uid is not in the debt.
     assert!(stage.is_there(&plan.debt).await);
     assert_eq!(stage.revert(&plan.debt).await, Gone::Proven);
@@ -216,13 +243,52 @@ async fn nothing_selected_fails_at_once_with_the_reason() {
 }
 
 #[tokio::test]
+async fn the_limits_are_judged_again_when_it_is_fired() {
+    let stage = Stage::at_speed(1.0).await;
+    let half = Limits {
+        pods: 1,
+        percent: Percent(50.0),
+        ..Limits::default()
+    };
+    let plan = stage.plan(request(delay("one"), half.clone())).await;
+    lose(&stage, &[1, 2]);
+    let may = || panic!("nothing is asked for what is refused");
+    let why = why(fire_if(&*stage.injector, (&plan, &half), &may).await);
+    assert!(why.contains("100 % of the target's 1 ready pods"), "{why}");
+    assert!(!stage.is_there(&plan.debt).await);
+    assert_eq!(stage.revert(&plan.debt).await, Gone::Proven);
+    stage.peer.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_created_is_not_and_is_asked_at_the_last_moment() {
+    let stage = Stage::at_speed(1.0).await;
+    let plan = stage.plan(request(delay("one"), wide())).await;
+    let may = || {
+        Err(Refusal {
+            why: "the gate is closed".to_owned(),
+            hint: None,
+        })
+    };
+    let why = why(fire_if(&*stage.injector, (&plan, &wide()), &may).await);
+    assert!(why.contains("the gate is closed"), "{why}");
+    assert!(!stage.is_there(&plan.debt).await);
+    // It is known that no request can bring it: nothing has to be waited for.
+    let (seen, mut told) = mpsc::unbounded_channel();
+    let gone = timeout(PATIENCE, stage.injector.revert(&plan.debt, seen))
+        .await
+        .unwrap();
+    assert_eq!(gone, Gone::Proven);
+    assert!(told.recv().await.is_none());
+    stage.peer.sim.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_fault_that_cannot_be_applied_says_why() {
     let stage = Stage::at_speed(5.0).await;
     stage.daemons(Link::Down);
     let plan = stage.plan(request(delay("one"), wide())).await;
-    let outcome = timeout(PATIENCE, stage.injector.inject(&plan.debt, &plan.manifest))
-        .await
-        .unwrap();
+    let outcome = fire_by(&*stage.injector, &plan).await;
     match outcome {
         Injected::No { error } => assert!(error.to_string().contains("cannot find daemonIP"), "{error}"),
         Injected::Yes { .. } => panic!("injected without a daemon"),
@@ -393,24 +459,20 @@ async fn the_roles_are_enough_for_their_seats() {
     let stage = Stage::at_speed(5.0).await;
     let (console, on_call) = (stage.seat("console").await, stage.seat("abort-only").await);
     let plan = console.plan(request(delay("one"), wide())).await.unwrap();
-    let outcome = timeout(PATIENCE, console.inject(&plan.debt, &plan.manifest))
-        .await
-        .unwrap();
+    let outcome = fire_by(&*console, &plan).await;
     let Injected::Yes { undo, .. } = outcome else {
         panic!("{outcome:?}");
     };
     let debt = Debt {
         undo: *undo,
-        ..plan.debt
+        ..plan.debt.clone()
     };
     let refusal = on_call.plan(request(delay("one"), wide())).await.unwrap_err();
     assert!(
         refusal.why.contains("no right to list pods in default"),
         "{refusal}"
     );
-    let outcome = timeout(PATIENCE, on_call.inject(&without_uid(&debt), &plan.manifest))
-        .await
-        .unwrap();
+    let outcome = fire_by(&*on_call, &plan).await;
     assert!(matches!(outcome, Injected::No { .. }), "{outcome:?}");
     let (seen, _told) = mpsc::unbounded_channel();
     assert_eq!(

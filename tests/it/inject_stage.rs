@@ -9,8 +9,8 @@ use firedrill::cluster::Cluster;
 use firedrill::fault::{ChaosRef, ClusterPin, Debt, Gone, Undo};
 use firedrill::inject;
 use firedrill::playbook::{Fault, Limits, Target};
-use firedrill::ports::{Injector, PlanRequest};
-use firedrill::run::{Injected, Plan};
+use firedrill::ports::{Firing, Injector, PlanRequest};
+use firedrill::run::{Injected, Plan, Refusal};
 use firedrill::sim::wire::SimOptions;
 use firedrill::sim::world::{Effect, Happening, Link, What};
 use firedrill::units::Percent;
@@ -76,8 +76,7 @@ impl Stage {
     }
 
     pub async fn fire_planned(&self, plan: Plan) -> (Debt, Vec<String>) {
-        let outcome = timeout(PATIENCE, self.injector.inject(&plan.debt, &plan.manifest)).await;
-        match outcome.unwrap() {
+        match fire_by(&*self.injector, &plan).await {
             Injected::Yes {
                 at,
                 server_stamp,
@@ -186,6 +185,34 @@ impl Stage {
     }
 }
 
+/// Fires a plan of [`request`] within wide limits, with nothing against it.
+pub async fn fire_by(injector: &dyn Injector, plan: &Plan) -> Injected {
+    fire_if(injector, (plan, &wide()), &|| Ok(())).await
+}
+
+/// Fires a plan of [`request`]; `may` is asked right before the create.
+pub async fn fire_if(
+    injector: &dyn Injector,
+    (plan, limits): (&Plan, &Limits),
+    may: &(dyn Fn() -> Result<(), Refusal> + Send + Sync),
+) -> Injected {
+    let firing = Firing {
+        debt: &plan.debt,
+        manifest: &plan.manifest,
+        target: &target(),
+        limits,
+        may,
+    };
+    timeout(PATIENCE, injector.inject(firing)).await.unwrap()
+}
+
+fn target() -> Target {
+    Target {
+        namespace: "default".to_owned(),
+        pods: [("app".to_owned(), "emqx-go".to_owned())].into(),
+    }
+}
+
 pub fn object(debt: &Debt) -> &ChaosRef {
     let Undo::DeleteChaos { object, .. } = &debt.undo;
     object
@@ -235,10 +262,7 @@ pub fn request(manifest: Value, limits: Limits) -> PlanRequest {
             chaos_mesh: manifest,
         },
         attempt: 1,
-        target: Target {
-            namespace: "default".to_owned(),
-            pods: [("app".to_owned(), "emqx-go".to_owned())].into(),
-        },
+        target: target(),
         limits,
     }
 }

@@ -15,7 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::inject_stage::{Stage, brokers, delay, fixture, manifest, object, path, request, uid, wide};
+use crate::inject_stage::{
+    Stage, brokers, delay, fire_by, fixture, manifest, object, path, request, uid, wide,
+};
 use crate::sim_wire::PATIENCE;
 
 const OPEN: u8 = 0;
@@ -115,9 +117,7 @@ async fn a_create_whose_answer_is_lost_is_found_by_the_watch() {
     let wire = Wire::to(&stage).await;
     let injector = stage.newcomer(wire.kubeconfig.path()).await;
     wire.turn(CUT_BIG);
-    let outcome = timeout(PATIENCE, injector.inject(&plan.debt, &plan.manifest))
-        .await
-        .unwrap();
+    let outcome = fire_by(&*injector, &plan).await;
     assert_eq!(wire.state.load(Ordering::SeqCst), OPEN, "the answer was lost");
     let Injected::Yes { undo, targets, .. } = outcome else {
         panic!("{outcome:?}");
@@ -144,9 +144,7 @@ async fn a_create_that_never_arrived_is_owed_until_that_is_certain() {
     let wire = Wire::to(&stage).await;
     let injector = stage.newcomer(wire.kubeconfig.path()).await;
     wire.turn(DROP_BIG);
-    let outcome = timeout(PATIENCE, injector.inject(&plan.debt, &plan.manifest))
-        .await
-        .unwrap();
+    let outcome = fire_by(&*injector, &plan).await;
     assert_eq!(wire.state.load(Ordering::SeqCst), OPEN, "the request was lost");
     let Injected::No { error } = outcome else {
         panic!("{outcome:?}");
@@ -171,7 +169,7 @@ async fn a_revert_while_the_create_is_under_way_waits_for_it() {
     let stage = Stage::at_speed(5.0).await;
     let plan = stage.plan(request(big_delay(), wide())).await;
     let inject = async {
-        let _ = stage.injector.inject(&plan.debt, &plan.manifest).await;
+        let _ = fire_by(&*stage.injector, &plan).await;
     };
     let (seen, _told) = mpsc::unbounded_channel();
     let revert = async {
@@ -195,9 +193,7 @@ async fn an_api_server_that_comes_and_goes_does_not_stop_the_undo() {
     let wire = Wire::to(&stage).await;
     let injector = stage.newcomer(wire.kubeconfig.path()).await;
     let plan = injector.plan(request(delay("all"), wide())).await.unwrap();
-    let outcome = timeout(PATIENCE, injector.inject(&plan.debt, &plan.manifest))
-        .await
-        .unwrap();
+    let outcome = fire_by(&*injector, &plan).await;
     let Injected::Yes { undo, .. } = outcome else {
         panic!("{outcome:?}");
     };
@@ -250,6 +246,42 @@ async fn a_schedule_is_gone_only_with_what_it_made() {
         .await
         .json();
     assert_eq!(left["items"], json!([]));
+    stage.peer.sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_schedule_is_not_gone_while_what_it_made_cannot_be_listed() {
+    let stage = Stage::at_speed(20.0).await;
+    let wire = Wire::to(&stage).await;
+    let injector = stage.newcomer(wire.kubeconfig.path()).await;
+    let schedule = manifest(
+        "Schedule",
+        &json!({"schedule": "@every 1h", "type": "NetworkChaos", "networkChaos": delay("one")["spec"]}),
+    );
+    let plan = stage.plan(request(schedule, wide())).await;
+    let Injected::Yes { undo, .. } = fire_by(&*injector, &plan).await else {
+        panic!("it was not made");
+    };
+    let debt = Debt {
+        undo: *undo,
+        ..plan.debt
+    };
+    let (seen, _told) = mpsc::unbounded_channel();
+    let cut = async {
+        while stage.is_there(&debt).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Its end is heard meanwhile; the next list comes a second later. Too early or too late a cut proves
+        // less, and fails nothing.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        wire.turn(SHUT);
+    };
+    let (gone, ()) = timeout(PATIENCE, async {
+        tokio::join!(injector.revert(&debt, seen), cut)
+    })
+    .await
+    .unwrap();
+    assert!(matches!(gone, Gone::Unknown { .. }), "{gone}");
     stage.peer.sim.shutdown().await;
 }
 
