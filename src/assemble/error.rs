@@ -17,7 +17,9 @@ pub enum AssembleError {
     Thread(#[source] std::io::Error),
     #[error("nothing starts here, the latch was {0}; open it with `firedrill reset` once all is well")]
     Latched(FoundLatch),
-    #[error("nothing starts here: whether the cluster is latched cannot be read ({0}); try again once it answers")]
+    #[error(
+        "nothing starts here: whether the cluster is latched cannot be read ({0}); try again once it answers"
+    )]
     LatchUnknown(String),
     #[error("cannot tell whether another run has the target: {0}")]
     Lease(ApiFault),

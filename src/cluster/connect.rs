@@ -223,6 +223,7 @@ async fn identity(client: &Client, server: &str, ca: Option<&str>) -> Result<Str
 
 /// Which word of a context's name or a server's address says that people depend on it.
 pub fn looks_like_production(pin: &ClusterPin) -> Option<String> {
+    const MARKS: [&str; 3] = ["生产", "线上", "正式"];
     const WORDS: [&str; 5] = ["prod", "production", "prd", "live", "prod1"];
     let parts = |text: &str| -> Vec<String> {
         text.to_lowercase()
@@ -230,7 +231,6 @@ pub fn looks_like_production(pin: &ClusterPin) -> Option<String> {
             .map(str::to_owned)
             .collect()
     };
-    const MARKS: [&str; 3] = ["生产", "线上", "正式"];
     [("context", &pin.context), ("server", &pin.server)]
         .into_iter()
         .find_map(|(what, text)| {

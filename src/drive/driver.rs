@@ -222,7 +222,28 @@ impl Driver {
         }
     }
 
-    fn take(&mut self, now: Mark, input: Input) {
+    /// What else is on in the cluster: the limits count pods, not faults, and an orphan of an earlier run hurts too.
+    fn on_already(&self) -> Vec<String> {
+        let rows = Arc::clone(&self.outfit.chaos.borrow().1);
+        let ours = |row: &&ChaosRow| row.run.as_deref() == Some(self.outfit.run.as_str());
+        let on = rows.iter().filter(|row| !ours(row) && !row.ended);
+        on.map(|row| {
+            let whose = match &row.run {
+                Some(run) => format!("run {run}"),
+                None => "not ours".to_owned(),
+            };
+            format!("on already: {} ({whose}, {})", row.object, row.phase)
+        })
+        .collect()
+    }
+
+    fn take(&mut self, now: Mark, mut input: Input) {
+        if let Input::Planned {
+            outcome: Ok(plan), ..
+        } = &mut input
+        {
+            plan.warnings.extend(self.on_already());
+        }
         let facts = self.run.step(now, input);
         if !facts.is_empty() {
             self.tell(now, facts);

@@ -328,8 +328,11 @@ fn armed(plan: &Plan) -> String {
         0 => String::new(),
         n => format!(", {n} limits do not hold"),
     };
+    let warnings = plan.warnings.iter().fold(String::new(), |text, warning| {
+        format!("{text}; know that: {warning}")
+    });
     format!(
-        "{fault}: armed, {} would hit {hits} ({} of the ready pods){limits}",
+        "{fault}: armed, {} would hit {hits} ({} of the ready pods){limits}{warnings}",
         plan.action, plan.share
     )
 }

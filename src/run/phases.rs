@@ -95,7 +95,7 @@ impl Out<'_> {
             }
             None => match self.unsteady() {
                 Some(check) => {
-                    self.fail_step(ix, format!("the steady state does not hold any more: {check}"))
+                    self.fail_step(ix, format!("the steady state does not hold any more: {check}"));
                 }
                 None => self.arm(),
             },

@@ -215,19 +215,7 @@ impl Run {
                     state.ended = Some((at, outcome.clone()));
                 }
             }
-            Fact::ItemTicked { step, item, ticked } => {
-                if let Some(state) = self.steps.get_mut(step.0) {
-                    match ticked {
-                        Ticked::Yes => state.ticked.insert(*item),
-                        Ticked::No => state.ticked.remove(item),
-                    };
-                }
-            }
-            Fact::Answered { step, question, text } => {
-                if let Some(state) = self.steps.get_mut(step.0) {
-                    state.answers.insert(*question, text.clone());
-                }
-            }
+            Fact::ItemTicked { .. } | Fact::Answered { .. } => self.people_did(fact),
             Fact::PredictionsLocked => self.predictions_locked = Some(at),
             Fact::PredictionScored {
                 prediction,
@@ -333,6 +321,25 @@ impl Run {
                 broken_since_fault,
             },
         );
+    }
+
+    fn people_did(&mut self, fact: &Fact) {
+        match fact {
+            Fact::ItemTicked { step, item, ticked } => {
+                if let Some(state) = self.steps.get_mut(step.0) {
+                    match ticked {
+                        Ticked::Yes => state.ticked.insert(*item),
+                        Ticked::No => state.ticked.remove(item),
+                    };
+                }
+            }
+            Fact::Answered { step, question, text } => {
+                if let Some(state) = self.steps.get_mut(step.0) {
+                    state.answers.insert(*question, text.clone());
+                }
+            }
+            _ => {}
+        }
     }
 
     fn fault_changed(&mut self, at: Mark, fact: &Fact) {

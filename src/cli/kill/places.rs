@@ -436,3 +436,29 @@ fn unclaimed(debt: KnownDebt, there: There) -> ObjectVerdict {
         next,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_address_in_the_debt_says_that_a_cluster_is_over() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let pin = ClusterPin {
+            context: "firedrill-sim".to_owned(),
+            kubeconfig: Some(PathBuf::from("/moved/away")),
+            server: format!("https://{address}"),
+            ca_sha256: None,
+            uid: "u".to_owned(),
+        };
+        assert!(!is_over(&pin), "it listens, wherever its kubeconfig went");
+        drop(listener);
+        assert!(is_over(&pin));
+        let elsewhere = ClusterPin {
+            server: "https://not an address".to_owned(),
+            ..pin
+        };
+        assert!(!is_over(&elsewhere));
+    }
+}

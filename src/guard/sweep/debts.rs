@@ -15,7 +15,7 @@ use crate::fault::{ChaosRef, ClusterPin, Gone, Lasting, Undo};
 use crate::units::Mark;
 
 /// A create that is under way may still make its object so long after it was intended.
-const IN_DOUBT: Duration = Duration::from_secs(12);
+const IN_DOUBT: Duration = Duration::from_secs(20);
 
 /// The cluster forgets its events after an hour; what was intended longer ago they do not tell of.
 const REMEMBERED: Duration = Duration::from_mins(30);

@@ -319,3 +319,107 @@ fn nothing_is_armed_over_a_steady_state_that_does_not_hold() {
         |fact: &Fact| matches!(fact, Fact::Refused { refusal, .. } if refusal.why.contains("pods-ready"));
     assert_eq!(count(&bench, refused), 1, "{:#?}", bench.facts);
 }
+
+#[test]
+fn all_of_fewer_is_no_recovery() {
+    let mut bench = Bench::start(playbook());
+    let parts = |at: u64, have: u32, want: u32, verdict| Input::Seen {
+        check: CheckId::new("pods-ready"),
+        verdict,
+        reading: Reading {
+            at: Mark::from_secs(at),
+            observed: Observed::Parts { have, want },
+            resolution: Duration::from_millis(100),
+        },
+    };
+    bench.feed(1, parts(1, 2, 3, Verdict::Broken));
+    bench.feed(2, parts(2, 3, 3, Verdict::Holds));
+    bench.fire(20);
+    bench.feed(21, parts(21, 2, 3, Verdict::Broken));
+    bench.feed(22, parts(22, 2, 2, Verdict::Holds));
+    bench.feed(40, Input::Timeout);
+    bench.gone(41, Gone::Proven);
+    bench.feed(200, Input::Timeout);
+    bench.feed(206, Input::Timeout);
+    assert!(
+        matches!(bench.kept(), Some(Kept::NotJudged { why }) if why.contains("pods-ready")),
+        "{:?}",
+        bench.kept()
+    );
+    assert_eq!(bench.exit(), Some(1));
+}
+
+#[test]
+fn an_end_that_was_seen_late_does_not_make_a_recovery_of_no_time() {
+    let mut book = playbook();
+    if let Some(recovery) = &mut book.recovery {
+        recovery.clock = ClockFrom::FaultEnd;
+    }
+    let mut bench = Bench::start(book);
+    bench.fire(10);
+    bench.see(11, "pods-ready", Verdict::Broken);
+    // Somebody deleted it; nobody here saw when.
+    bench.see(16, "pods-ready", Verdict::Holds);
+    bench.feed(30, Input::Timeout);
+    bench.gone(31, Gone::Proven);
+    bench.feed(36, Input::Timeout);
+    assert!(
+        matches!(bench.kept(), Some(Kept::NotJudged { why }) if why.contains("before the fault was seen to end")),
+        "{:?}",
+        bench.kept()
+    );
+}
+
+#[test]
+fn a_stop_condition_does_not_run_while_nobody_looks() {
+    let mut book = playbook();
+    book.stop_when = vec![StopCondition {
+        check: "pods-ready".into(),
+        expect: None,
+        broken_for: secs(20),
+    }];
+    let mut bench = Bench::start(book);
+    bench.fire(10);
+    bench.see(11, "pods-ready", Verdict::Broken);
+    let how = crate::clock::Resumed::SameBoot;
+    let unattended = Unattended::Yes;
+    bench.feed(50, Input::Resumed { how, unattended });
+    assert_eq!(bench.run.abort, None, "{:#?}", bench.facts);
+    bench.see(51, "pods-ready", Verdict::Broken);
+    bench.feed(72, Input::Timeout);
+    assert!(matches!(bench.run.abort, Some((_, Why::StopCondition { .. }))));
+}
+
+#[test]
+fn a_steady_state_that_breaks_before_the_fault_ends_an_unattended_run() {
+    let mut bench = Bench::start(playbook());
+    bench.run.unattended = Unattended::No;
+    bench.shadow.unattended = Unattended::No;
+    bench.feed(10, Input::Timeout);
+    bench.see(11, "pods-ready", Verdict::Broken);
+    let how = crate::clock::Resumed::SameBoot;
+    let unattended = Unattended::Yes;
+    bench.feed(12, Input::Resumed { how, unattended });
+    bench.feed(13, Input::Timeout);
+    assert_eq!(bench.exit(), Some(3), "{:#?}", bench.facts);
+    assert!(bench.run.fired.is_empty());
+}
+
+#[test]
+fn whoever_latched_the_cluster_has_the_first_hand() {
+    let mut bench = Bench::start(playbook());
+    bench.fire(10);
+    let by = "in the cluster".to_owned();
+    bench.feed(12, Input::Latched { by });
+    assert_eq!(undos(&bench), 0);
+    assert!(
+        bench
+            .run
+            .deadline(Mark::from_secs(12))
+            .is_some_and(|at| at <= Mark::from_secs(22))
+    );
+    bench.feed(22, Input::Timeout);
+    assert_eq!(undos(&bench), 1);
+    bench.gone(23, Gone::Proven);
+    assert_eq!(bench.exit(), Some(4));
+}
