@@ -81,7 +81,7 @@ impl Claim {
     async fn late(&self) {
         sleep(IN_TIME).await;
         if !self.change(Stage::Pending, Stage::Withdrawn) {
-            std::future::pending().await;
+            std::future::pending::<()>().await;
         }
     }
 
