@@ -125,7 +125,7 @@ impl Injector for Stage {
                 Play::Panics => panic!("a defect on purpose"),
                 Play::Slow => {
                     let _unsent = Unsent(self);
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
                 Play::Closing => self.gate.store(false, std::sync::atomic::Ordering::SeqCst),
                 Play::Mute | Play::Works => {}
