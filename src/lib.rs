@@ -29,6 +29,17 @@
 //!
 //! `text` is a room that the plan of the house did not have: the screen, the headless lines and the reports must
 //! agree on what a hostile character looks like, so it lies below all of them.
+//!
+//! # Where the house differs from its plan
+//!
+//! - [`ports`] lies above [`run`], not beside it: the traits speak the engine's words.
+//! - The recovery clock from the fault's start counts from the first symptom when that came before the cluster's word: a
+//!   fault that is felt has begun, and the later mark would flatter.
+//! - A run that is latched from elsewhere pays its own debts, ten seconds after whoever latched it had the first hand: two
+//!   hands at one object take each other's proof away.
+//! - [`watch`] lists and watches by itself where freshness is shown: the client's watcher hides its reconnects, and
+//!   resolution is made of those.
+//! - The console is opened once the cluster has answered; before that a line says that it is connecting.
 
 pub mod text;
 pub mod units;
