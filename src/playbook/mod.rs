@@ -1,7 +1,7 @@
 //! The YAML file that a game day follows: its types, its reading, its rules.
 //!
 //! [`load`] reads one file's text, [`open`] a path or a shipped name; both give everything that is wrong at once
-//! as [`Findings`]. [`explain`] says what a run would do, [`schema`] is the format for editors.
+//! as [`Findings`]. [`explain`] says what a run would do, `schema` is the format for editors.
 
 mod builtin;
 mod check;
